@@ -1,0 +1,28 @@
+// Context: where an engine's maths runs. Models call ops with it and never look inside: a CUDA device would put
+// its stream and its kernels here, and models/ and runtime/ would not change. One engine thread uses a Context at a time.
+#pragma once
+
+#include "base/thread_pool.h"
+#include "kernels/table.h"
+
+namespace pingti::ops {
+
+struct Context {
+  ThreadPool& pool;
+  const kernels::KernelTable& kernels;
+};
+
+// A matrix of activations, F32, row-major; borrowed. Its data belongs to the device: only ops dereference it.
+struct Matrix {
+  float* data = nullptr;
+  int64_t rows = 0;    // tokens
+  int64_t cols = 0;    // features
+  int64_t stride = 0;  // floats from one row to the next, >= cols
+
+  Matrix Cols(int64_t begin, int64_t count) const { return {data + begin, rows, count, stride}; }
+  Matrix Rows(int64_t begin, int64_t count) const {
+    return {data + begin * stride, count, cols, stride};
+  }
+};
+
+}  // namespace pingti::ops
