@@ -31,7 +31,12 @@ std::string Status::ToString() const {
 
 Status Status::WithContext(std::string_view context) const {
   if (ok()) return *this;
-  return {code_, std::string(context) + ": " + message_, field_};
+  return Status(code_, std::string(context) + ": " + message_, field_).WithReason(reason_);
+}
+
+Status Status::WithReason(std::string reason) && {
+  reason_ = std::move(reason);
+  return std::move(*this);
 }
 
 }  // namespace pingti

@@ -45,6 +45,10 @@ class [[nodiscard]] Status {
   // The request field or file field that is wrong; empty where none is.
   const std::string& field() const { return field_; }
 
+  // A stable name for programs where the code is too coarse ("context_length_exceeded"); empty where none is needed.
+  const std::string& reason() const { return reason_; }
+  Status WithReason(std::string reason) &&;
+
   // "InvalidArgument: message (field: temperature)".
   std::string ToString() const;
 
@@ -55,6 +59,7 @@ class [[nodiscard]] Status {
   StatusCode code_ = StatusCode::kOk;
   std::string message_;
   std::string field_;
+  std::string reason_;
 };
 
 inline Status InvalidArgument(std::string message, std::string field = {}) {
