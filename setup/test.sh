@@ -1,0 +1,99 @@
+# ./pingti test [--full]: the test tools, the builds, ctest; then what was skipped and why; ctest's summary last.
+
+# The packages of setup/pypi-test.txt in .deps/venv, and the official JavaScript client where there is a node.
+install_test_clients() {
+  venv=$root/.deps/venv
+  wanted=$(cksum <"$root/setup/pypi-test.txt")
+  if [ "$(cat "$venv/.pingti" 2>/dev/null)" != "$wanted" ]; then
+    progress "$(pick "Python packages of the tests" "测试所需的 Python 包")"
+    if ! { python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check -r "$root/setup/pypi-test.txt"; } \
+      >"$logs/pip.log" 2>&1; then
+      log_tail "$logs/pip.log" >&2
+      fail "pip could not install setup/pypi-test.txt into .deps/venv (whole log: $logs/pip.log). Check the network or pip's index settings" \
+        "pip 未能将 setup/pypi-test.txt 安装到 .deps/venv（完整日志：$logs/pip.log）。请检查网络或 pip 源"
+    fi
+    printf '%s\n' "$wanted" >"$venv/.pingti"
+    end_progress
+  fi
+  clients=$root/tests/conformance/js
+  if [ -f "$clients/package-lock.json" ] && command -v npm >/dev/null 2>&1 && [ ! -d "$clients/node_modules" ]; then
+    progress "$(pick "JavaScript client of the tests" "测试所需的 JavaScript 客户端")"
+    (cd "$clients" && npm ci --silent --no-audit --no-fund) >"$logs/npm.log" 2>&1 || rm -rf "$clients/node_modules"
+    end_progress
+  fi
+}
+
+# Tests find real models in one folder: PINGTI_MODELS, or the cache with the default model alone.
+name_models() {
+  file=$(sed -n 's/^file=//p' "$root/setup/model.txt")
+  if [ -z "${PINGTI_MODELS:-}" ]; then
+    PINGTI_MODELS=$models
+  elif [ ! -f "$PINGTI_MODELS/$file" ]; then
+    both=$root/build/test-models
+    rm -rf "$both"
+    mkdir -p "$both"
+    ln -s "$PINGTI_MODELS"/* "$models/$file" "$both"
+    PINGTI_MODELS=$both
+  fi
+  export PINGTI_MODELS
+}
+
+# ctest's output passes; its summary ("... tests passed ..." and all after it) is kept in a file for the end.
+hold_summary() {
+  held=
+  while IFS= read -r line; do
+    case $line in *'tests passed'*) held=yes ;; esac
+    if [ -n "$held" ]; then printf '%s\n' "$line" >>"$1"; else printf '%s\n' "$line"; fi
+  done
+}
+
+# run_tests PRESET: ctest of one build; results for tools/report_skips.py. Returns ctest's status.
+run_tests() {
+  folder=$root/build/$1
+  results=$folder/results
+  rm -rf "$results"
+  mkdir -p "$results"
+  {
+    status=0
+    (cd "$folder" && GTEST_OUTPUT="xml:$results/gtest/" PATH="$root/.deps/venv/bin:$PATH" ctest --output-on-failure -j2 \
+      --output-junit "$results/ctest.xml" --test-output-size-passed 65536) || status=$?
+    echo $status >"$results/status"
+  } 2>&1 | hold_summary "$results/summary"
+  return "$(cat "$results/status")"
+}
+
+# Builds of --full beside the release: sanitizers, no ISA tables, the other compiler.
+run_other_presets() {
+  for preset in asan tsan scalar gcc; do
+    configure "$preset" -DPINGTI_TESTS=ON
+    build "$preset"
+    run_tests "$preset" || failed="$failed $preset"
+    cat "$root/build/$preset/results/summary"
+  done
+}
+
+main() {
+  full= failed=
+  case ${1:-} in
+    '') ;;
+    --full) full=yes ;;
+    *) fail "unknown option of ./pingti test: $1 (there is --full)" "./pingti test 没有选项 $1（只有 --full）" ;;
+  esac
+  install_packages setup/apt.txt setup/apt-test.txt
+  install_test_clients
+  fetch_default_model
+  name_models
+  configure release -DPINGTI_TESTS=ON
+  build release
+  if [ -n "$full" ]; then
+    export PINGTI_FULL=1 PINGTI_FUZZ_RUNS="${PINGTI_FUZZ_RUNS:-10000000}"
+    run_other_presets
+  fi
+  run_tests release || failed="$failed release"
+  set -- "$root/build/release/results"
+  if [ -n "$full" ]; then set -- --allowed "$root/tests/allowed_skips.txt" "$@"; fi
+  python3 "$root/tools/report_skips.py" "$@" || failed="$failed skips"
+  if [ -n "$failed" ]; then printf 'failed:%s\n' "$failed"; fi
+  cat "$root/build/release/results/summary"
+  [ -z "$failed" ]
+}
