@@ -30,8 +30,14 @@ class Linear final {
     const TensorView* weight = nullptr;        // [rows, cols], any DType
     const TensorView* maybe_bias = nullptr;    // [rows], F32 or F16
   };
-  // Repacks `sources` (all of the same cols) for ctx's kernels. The packed bytes either live in memory of our own
-  // or borrow from `packed` where a valid repacked copy of the same layout is given (see PackedBytes).
+  // What Pack would make of `sources`, and whether they fit together (same cols, biases of their rows), without doing it.
+  struct PackPlan {
+    std::string layout;  // a repacked copy is valid for the same layout and size only
+    size_t bytes = 0;
+  };
+  static Result<PackPlan> Plan(Context& ctx, std::span<const Source> sources);
+  // Repacks `sources` for ctx's kernels, on all workers of the pool. The packed bytes either live in memory of our own
+  // or borrow from `packed` where a repacked copy of Plan's layout and size is given (64-byte aligned, outlives this).
   static Result<Linear> Pack(Context& ctx, std::span<const Source> sources,
                              std::span<const std::byte> packed = {});
 
@@ -39,7 +45,7 @@ class Linear final {
   int64_t out() const;
   // Bytes of weights that one token reads.
   size_t weight_bytes() const;
-  // The packed weights, to be kept on disk, and the name of their layout ("q4k.r16"): a copy is valid for the same layout.
+  // The packed weights, to be kept on disk, and the name of their layout ("q4k.r16").
   std::span<const std::byte> packed() const;
   std::string layout() const;
 
