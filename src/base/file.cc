@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -87,19 +89,72 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t bytes_max
   return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
 }
 
-Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  const std::filesystem::path beside = path.string() + ".tmp" + std::to_string(::getpid());
-  {
-    const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (file.get() < 0) return SystemError("cannot create", beside);
-    if (Status status = WriteAll(file.get(), bytes, beside); !status.ok()) {
-      ::unlink(beside.c_str());
-      return status;
-    }
-    if (::fsync(file.get()) != 0) return SystemError("cannot sync", beside);
-  }
-  if (::rename(beside.c_str(), path.c_str()) != 0) return SystemError("cannot rename to", path);
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : target_(std::move(other.target_)),
+      beside_(std::move(other.beside_)),
+      fd_(std::exchange(other.fd_, -1)),
+      size_(std::exchange(other.size_, 0)) {}
+
+AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
+  std::swap(target_, other.target_);
+  std::swap(beside_, other.beside_);
+  std::swap(fd_, other.fd_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+AtomicFile::~AtomicFile() { Discard(); }
+
+void AtomicFile::Discard() {
+  if (fd_ < 0) return;
+  ::close(std::exchange(fd_, -1));
+  ::unlink(beside_.c_str());
+}
+
+Result<AtomicFile> AtomicFile::Create(const std::filesystem::path& target) {
+  // Several threads of several processes may write the same target.
+  static std::atomic<uint64_t> count = 0;
+  AtomicFile file;
+  file.target_ = target;
+  file.beside_ = target.string() + ".tmp" + std::to_string(::getpid()) + "." + std::to_string(count++);
+  file.fd_ = ::open(file.beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file.fd_ < 0) return SystemError("cannot create", file.beside_);
+  return file;
+}
+
+Status AtomicFile::Append(std::span<const std::byte> bytes) {
+  PT_TRY(WriteAll(fd_, bytes, beside_));
+  size_ += bytes.size();
   return Status::Ok();
+}
+
+Status AtomicFile::WriteAt(size_t offset, std::span<const std::byte> bytes) {
+  PT_CHECK(offset + bytes.size() <= size_, "WriteAt is for bytes that are there");
+  if (::lseek(fd_, static_cast<off_t>(offset), SEEK_SET) < 0) return SystemError("cannot seek", beside_);
+  PT_TRY(WriteAll(fd_, bytes, beside_));
+  if (::lseek(fd_, 0, SEEK_END) < 0) return SystemError("cannot seek", beside_);
+  return Status::Ok();
+}
+
+Status AtomicFile::Commit(bool durable) {
+  if (durable && ::fsync(fd_) != 0) return SystemError("cannot sync", beside_);
+  if (::rename(beside_.c_str(), target_.c_str()) != 0) return SystemError("cannot rename to", target_);
+  ::close(std::exchange(fd_, -1));
+  return Status::Ok();
+}
+
+Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  PT_ASSIGN(AtomicFile file, AtomicFile::Create(path));
+  PT_TRY(file.Append(bytes));
+  return file.Commit(true);
+}
+
+void ReleasePages(std::span<const std::byte> bytes) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t begin = (first + page - 1) / page * page;
+  const uintptr_t end = (first + bytes.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 }  // namespace pingti
