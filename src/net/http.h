@@ -79,7 +79,7 @@ class Exchange : public Executor {
 
 std::string_view StatusText(int32_t status);          // "Not Found"
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
-// "%20" and so on; nullopt-like empty result is not possible: a bad escape is kept as it is.
+// "%20" becomes a space, and so on; a bad escape stays as it is.
 std::string PercentDecode(std::string_view text);
 
 }  // namespace pingti::net
