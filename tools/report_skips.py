@@ -2,7 +2,8 @@
 """How many tests were skipped, and why: read from a ctest run's results.
 
 Sources: GoogleTest's own XML files under RESULTS/gtest (a skip inside a program that ctest counts as passed), and ctest's
-JUnit file (a test that ended with its SKIP_RETURN_CODE, or printed lines "SKIP name: reason").
+JUnit file (a test that ended with its SKIP_RETURN_CODE and printed "SKIP: reason", or lines "SKIP part: reason" of a test
+that ran on).
 With --allowed FILE the exit status is 1 when a skip matches no line "name pattern: reason" of that file.
 """
 import argparse
@@ -12,7 +13,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-SKIP_LINE = re.compile(r"^SKIP ([^:\n]+): (.+)$", re.MULTILINE)
+SKIP_LINE = re.compile(r"^SKIP(?: ([^:\n]+))?: (.+)$", re.MULTILINE)
 
 
 def gtest_skips(folder):
@@ -37,7 +38,7 @@ def ctest_skips(path):
         name = case.get("name")
         printed = SKIP_LINE.findall(case.findtext("system-out") or "")
         for part, reason in printed:
-            yield f"{name}.{part.strip()}", reason.strip()
+            yield f"{name}.{part.strip()}" if part else name, reason.strip()
         if case.get("status") in ("notrun", "disabled") and not printed:
             skipped = case.find("skipped")
             yield name, (skipped.get("message") if skipped is not None else None) or case.get("status")

@@ -1,4 +1,5 @@
 // Any bytes as a GGUF file: parsed or refused, and every value of a parsed file can be asked for.
+// layers: formats
 #include <cstddef>
 #include <cstdint>
 
