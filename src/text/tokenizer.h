@@ -40,7 +40,7 @@ struct TextRange {
 struct EncodeOptions {
   bool add_special = false;             // bos/eos as the model wants
   bool parse_special = false;           // control tokens are recognised in the text ...
-  std::span<const TextRange> untrusted; // ... but not in (or across) these ascending ranges
+  std::span<const TextRange> untrusted = {}; // ... but not in (or across) these ascending ranges
 };
 
 class Tokenizer {
