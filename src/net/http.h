@@ -48,8 +48,8 @@ struct Request {
 
 struct Response {
   int32_t status = 200;
-  Headers headers;          // Content-Length, Connection and Date are the connection's
-  std::string body;
+  Headers headers = {};     // Content-Length, Connection and Date are the connection's
+  std::string body = {};
 };
 
 // One request and its answer. Alive until answered and released by its handler. All methods are thread-safe; those that
