@@ -30,7 +30,7 @@ struct Message {
   const char* text() const { return Tr(english, chinese); }
 };
 
-using OptionTarget = std::variant<bool*, int32_t*, int64_t*, uint64_t*, float*, double*,
+using OptionTarget = std::variant<bool*, uint16_t*, int32_t*, int64_t*, uint64_t*, float*, double*,
                                   std::string*, std::filesystem::path*, std::vector<std::string>*>;
 
 struct Option {

@@ -179,7 +179,7 @@ TEST_F(OptionsTest, TextsInBothLanguages) {
       HelpText(set_.tables()).find("-p, --port N                port (0..65535; default 8080)"),
       std::string::npos)
       << HelpText(set_.tables());
-  EXPECT_NE(HelpText(set_.tables()).find("--no-cache"), std::string::npos);
+  EXPECT_NE(HelpText(set_.tables()).find("--[no-]cache"), std::string::npos);
   EXPECT_NE(OptionsMarkdown(set_.tables())
                 .find("| `kv_memory` | `--kv-memory SIZE` | `PINGTI_KV_MEMORY` |"),
             std::string::npos);

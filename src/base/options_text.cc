@@ -9,30 +9,27 @@ namespace {
 
 constexpr int kHelpColumn = 30;
 
+bool IsBool(const Option& option) { return std::holds_alternative<bool*>(option.target); }
+
+// Text or a list of texts.
+bool IsText(const Option& option) {
+  return std::holds_alternative<std::string*>(option.target) ||
+         std::holds_alternative<std::vector<std::string>*>(option.target);
+}
+
 std::string ValueName(const Option& option) {
   if (!option.value_name.empty()) return option.value_name;
   if (option.bytes) return "SIZE";
   if (!option.choices.empty()) return fmt::format("{}", fmt::join(option.choices, "|"));
-  switch (option.target.index()) {
-    case 0:
-      return "";
-    case 6:
-      return "TEXT";
-    case 7:
-      return "PATH";
-    case 8:
-      return "TEXT";
-    default:
-      return "N";
-  }
+  if (IsBool(option)) return "";
+  if (std::holds_alternative<std::filesystem::path*>(option.target)) return "PATH";
+  return IsText(option) ? "TEXT" : "N";
 }
 
-bool IsBool(const Option& option) { return std::holds_alternative<bool*>(option.target); }
-
-// "--port N", "-m, --model PATH", "--no-repack-cache" for a yes/no option that is on by default.
+// "--port N", "-m, --model PATH", "--[no-]repack-cache" for a yes/no option that is on by default.
 std::string FlagText(const Option& option) {
   std::string flag = option.letter != '\0' ? fmt::format("-{}, ", option.letter) : "";
-  flag += IsBool(option) && OptionText(option) == "true" ? "--no-" : "--";
+  flag += IsBool(option) && OptionText(option) == "true" ? "--[no-]" : "--";
   flag += option.name;
   const std::string value = ValueName(option);
   return value.empty() ? flag : flag + " " + value;
@@ -69,7 +66,7 @@ std::string TomlValue(const Option& option) {
     for (const std::string& text : **list) parts.push_back(quoted(text));
     return fmt::format("[{}]", fmt::join(parts, ", "));
   }
-  const bool text = option.target.index() == 6 || option.target.index() == 7;
+  const bool text = IsText(option) || std::holds_alternative<std::filesystem::path*>(option.target);
   return text ? quoted(OptionText(option)) : OptionText(option);
 }
 
