@@ -2,14 +2,35 @@
 // its stream and its kernels here, and models/ and runtime/ would not change. One engine thread uses a Context at a time.
 #pragma once
 
+#include <cstddef>
+#include <memory>
+
 #include "base/thread_pool.h"
 #include "kernels/table.h"
 
 namespace pingti::ops {
 
+// Memory that one op uses while it runs; ops follow each other, so they share it. Grows to the largest wish.
+class Scratch final {
+ public:
+  // `bytes` of undefined contents, aligned to 64; valid until the next call.
+  std::byte* Reserve(size_t bytes);
+
+ private:
+  struct Free {
+    void operator()(std::byte* data) const;
+  };
+  std::unique_ptr<std::byte, Free> data_;
+  size_t bytes_ = 0;
+};
+
+struct RopeTable;  // the rotations of the batch at hand: elementwise.cc
+
 struct Context {
   ThreadPool& pool;
   const kernels::KernelTable& kernels;
+  Scratch scratch = {};
+  std::shared_ptr<RopeTable> maybe_rope_table = {};
 };
 
 // A matrix of activations, F32, row-major; borrowed. Its data belongs to the device: only ops dereference it.

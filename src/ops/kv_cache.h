@@ -10,15 +10,16 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "base/result.h"
 #include "ops/context.h"
 
 namespace pingti::ops {
 
-inline constexpr int32_t kBlockTokens = 32;
+inline constexpr int32_t kBlockTokens = kernels::kKvBlock;  // 32
 
-enum class KvType : uint8_t { kF16, kBF16, kQ8 };
+using kernels::KvType;  // kF16, kBF16, kQ8
 std::string_view KvTypeName(KvType type);  // "f16", "bf16", "q8"
 Result<KvType> ParseKvType(std::string_view name);
 
