@@ -80,7 +80,7 @@ main() {
     --full) full=yes labels= ;;
     *) fail "unknown option of ./pingti test: $1 (there is --full)" "./pingti test 没有选项 $1（只有 --full）" ;;
   esac
-  install_packages setup/apt.txt setup/apt-test.txt
+  install_packages setup/apt.txt setup/apt-test.txt ${full:+setup/apt-full.txt}
   install_test_clients
   fetch_default_model
   name_models

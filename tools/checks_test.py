@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Each check catches a bad example and passes a good one."""
+import shutil
 import sys
 import tempfile
 import unittest
@@ -111,7 +112,7 @@ class Headers(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "bad.h").write_text("#pragma once\nstd::string Name();\n")
             (Path(folder) / "good.h").write_text("#pragma once\n#include <string>\nstd::string Name();\n")
-            compiler = ["c++", "-I" + folder]
+            compiler = [next(filter(shutil.which, ["clang++-19", "c++", "g++"])), "-I" + folder]
             self.assertIn("bad.h", check_headers.compile_alone(compiler, "bad.h"))
             self.assertIsNone(check_headers.compile_alone(compiler, "good.h"))
 
