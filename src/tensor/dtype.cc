@@ -4,7 +4,7 @@
 
 namespace pingti {
 
-const DTypeInfo& Info(DType type) {
+const DTypeInfo& Info(DType type) noexcept {
   static constexpr std::array<DTypeInfo, kDTypeCount> kInfos = {{
       {"F32", 1, 4},
       {"F16", 1, 2},

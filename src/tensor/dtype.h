@@ -22,7 +22,7 @@ struct DTypeInfo {
   uint32_t block_bytes;    // bytes of a block
 };
 
-const DTypeInfo& Info(DType type);
+const DTypeInfo& Info(DType type) noexcept;
 
 // Bytes of `values` consecutive values of a row; `values` is a multiple of the block's.
 inline size_t RowBytes(DType type, size_t values) {

@@ -1,0 +1,22 @@
+// Small pieces for the per-ISA products. Included inside a level's anonymous namespace, before everything else.
+
+#define PT_INLINE [[gnu::always_inline]] inline
+
+template <int... kValues>
+struct IntList {};
+
+template <int kNext, int... kValues>
+struct MakeIntList {
+  using Type = typename MakeIntList<kNext - 1, kNext - 1, kValues...>::Type;
+};
+template <int... kValues>
+struct MakeIntList<0, kValues...> {
+  using Type = IntList<kValues...>;
+};
+
+PT_INLINE void Prefetch(const void* p) { __builtin_prefetch(p); }
+
+PT_INLINE void Zero(float* p, int64_t count) { memset(p, 0, static_cast<size_t>(count) * sizeof(float)); }
+
+// Below this a group of activations counts as zero: its scale's inverse would overflow.
+inline constexpr float kScaleMin = 1e-30F;

@@ -1,0 +1,322 @@
+// Every table that this CPU has, every weight type: products against double sums over the same 8-bit activations.
+#include "kernels/matmul.h"
+
+#include <cfloat>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "gtest/gtest.h"
+#include "kernels/ref/dequantize.h"
+#include "kernels/table.h"
+#include "kernels/testing/random_weights.h"
+#include "tensor/packed.h"
+
+namespace pingti::kernels {
+namespace {
+
+std::vector<IsaLevel> Levels() {
+  std::vector<IsaLevel> levels;
+  for (int i = 0; i < kIsaLevelCount; ++i) {
+    if (CpuHas(static_cast<IsaLevel>(i))) levels.push_back(static_cast<IsaLevel>(i));
+  }
+  return levels;
+}
+
+// Packed weights with the file's values beside them.
+struct Weights {
+  DType type;
+  int64_t rows;
+  int64_t cols;
+  std::vector<float> values;  // [rows, cols]
+  AlignedBuffer packed;
+};
+
+Weights MakeWeights(const MatMulKernels& kernels, DType type, int64_t rows, int64_t cols) {
+  const size_t count = static_cast<size_t>(rows * cols);
+  const std::vector<std::byte> file = RandomWeights(type, count, static_cast<uint64_t>(rows + cols));
+  Weights w = {type, rows, cols, std::vector<float>(count), {}};
+  Dequantize(type, file.data(), count, w.values.data());
+  const WeightKernels& wk = kernels.weights[static_cast<size_t>(type)];
+  const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+  w.packed = AlignedBuffer(static_cast<size_t>(tiles) * wk.tile_bytes(cols));
+  const size_t row_bytes = RowBytes(type, static_cast<size_t>(cols));
+  for (int64_t tile = 0; tile < tiles; ++tile) {
+    const int64_t row = tile * kTileRows;
+    const int count_rows = static_cast<int>(std::min<int64_t>(kTileRows, rows - row));
+    wk.pack_tile(file.data() + static_cast<size_t>(row) * row_bytes, row_bytes, count_rows, cols,
+                 reinterpret_cast<uint8_t*>(w.packed.data()) + static_cast<size_t>(tile) * wk.tile_bytes(cols));
+  }
+  return w;
+}
+
+// Quantised activations of `columns` columns, or the same F32 ones for types that take these.
+struct Input {
+  int64_t columns;
+  int64_t chunks;
+  std::vector<float> x;       // [columns, cols]
+  AlignedBuffer codes, scales, sums, terms;
+  std::vector<double> exact;  // [columns, cols]: what the product really multiplies
+
+  QuantizedColumns quantized() const {
+    return {reinterpret_cast<const int8_t*>(codes.data()),
+            reinterpret_cast<const float*>(scales.data()), terms.data()};
+  }
+};
+
+Input MakeInput(const MatMulKernels& kernels, const WeightKernels& weights, int64_t cols,
+                std::vector<float> x) {
+  Input in;
+  in.columns = static_cast<int64_t>(x.size()) / cols;
+  in.chunks = (cols + kChunk - 1) / kChunk;
+  in.x = std::move(x);
+  in.exact.assign(in.x.begin(), in.x.end());
+  const size_t blocks = static_cast<size_t>(in.chunks * in.columns);
+  in.codes = AlignedBuffer(blocks * kChunk);
+  in.scales = AlignedBuffer(blocks * kGroupsPerChunk * 4);
+  in.sums = AlignedBuffer(blocks * kGroupsPerChunk * 4);
+  in.terms = AlignedBuffer(blocks * kGroupsPerChunk * 8);
+  if (!weights.quantized_input) return in;
+  const bool sixteens =
+      weights.term.kind == TermKind::kZero16 || weights.term.kind == TermKind::kMin16;
+  for (int64_t t = 0; t < in.columns; ++t) {
+    auto* codes = reinterpret_cast<int8_t*>(in.codes.data()) + t * kChunk;
+    auto* scales = reinterpret_cast<float*>(in.scales.data()) + t * kGroupsPerChunk;
+    auto* sums = reinterpret_cast<int16_t*>(in.sums.data()) + t * 2 * kGroupsPerChunk;
+    kernels.quantize_column(in.x.data() + t * cols, cols, in.columns, codes, scales, sums);
+    kernels.make_terms(weights.term, in.chunks, in.columns, sums, scales,
+                       in.terms.data() + t * kGroupsPerChunk * (sixteens ? 8 : 4));
+    for (int64_t k = 0; k < cols; ++k) {
+      const int64_t block = k / kChunk * in.columns;
+      in.exact[static_cast<size_t>(t * cols + k)] =
+          static_cast<double>(codes[block * kChunk + k % kChunk]) *
+          scales[block * kGroupsPerChunk + k % kChunk / kGroup];
+    }
+  }
+  return in;
+}
+
+// [columns, rows] with guards around and between the rows.
+constexpr float kGuard = 12345.0F;
+constexpr int64_t kGuardFloats = 3;
+
+std::vector<float> Multiply(const MatMulKernels& kernels, const Weights& w, const Input& in) {
+  const int64_t stride = w.rows + kGuardFloats;
+  std::vector<float> out(static_cast<size_t>(kGuardFloats + in.columns * stride), kGuard);
+  ProductArgs args;
+  args.tiles = reinterpret_cast<const uint8_t*>(w.packed.data());
+  args.rows = w.rows;
+  args.cols = w.cols;
+  args.columns = in.columns;
+  args.quantized = in.quantized();
+  args.x = in.x.data();
+  args.x_stride = w.cols;
+  args.out = out.data() + kGuardFloats;
+  args.out_stride = stride;
+  kernels.weights[static_cast<size_t>(w.type)].multiply(args);
+  std::vector<float> result;
+  for (int64_t i = 0; i < kGuardFloats; ++i) EXPECT_EQ(out[static_cast<size_t>(i)], kGuard);
+  for (int64_t t = 0; t < in.columns; ++t) {
+    const float* row = out.data() + kGuardFloats + t * stride;
+    result.insert(result.end(), row, row + w.rows);
+    for (int64_t i = 0; i < kGuardFloats; ++i) EXPECT_EQ(row[w.rows + i], kGuard);
+  }
+  return result;
+}
+
+// |error| <= eps * (roundings of one sum) * sum |w| |x|. With minimums the parts are larger than their sum: w = a - b
+// with |a|, |b| <= 2 * max |w| of these random weights, which the zero point's integer sums need not.
+void ExpectClose(const Weights& w, const Input& in, const std::vector<float>& found,
+                 const std::string& what) {
+  const double roundings = static_cast<double>(w.cols) / 8 + 8;
+  for (int64_t t = 0; t < in.columns; ++t) {
+    for (int64_t r = 0; r < w.rows; ++r) {
+      double wanted = 0;
+      double norm = 0;
+      for (int64_t k = 0; k < w.cols; ++k) {
+        const double x = in.exact[static_cast<size_t>(t * w.cols + k)];
+        wanted += w.values[static_cast<size_t>(r * w.cols + k)] * x;
+        norm += 4 * std::abs(x);
+      }
+      ASSERT_NEAR(found[static_cast<size_t>(t * w.rows + r)], wanted,
+                  FLT_EPSILON * (w.type <= DType::kBF16 ? static_cast<double>(w.cols) : roundings) * norm)
+          << what << " row " << r << " column " << t;
+    }
+  }
+}
+
+struct Shape {
+  int64_t rows;
+  int64_t cols;
+  int64_t columns;
+};
+
+class Products : public testing::TestWithParam<int> {
+ protected:
+  DType type() const { return static_cast<DType>(GetParam()); }
+  bool super() const { return Info(type()).block_values == kChunk; }
+  bool floats() const { return Info(type()).block_values == 1; }
+};
+
+TEST_P(Products, AgreeWithDoubleSumsAtEveryLevel) {
+  std::vector<Shape> shapes = {{16, 256, 1}, {33, 512, 2}, {15, 256, 3}, {80, 768, 4}, {65, 256, 5},
+                               {16, 512, 14}, {130, 256, 17}, {17, 256, 45}};
+  if (!super()) shapes.insert(shapes.end(), {{3, 32, 1}, {40, 288, 2}, {16, 480, 15}, {64, 96, 6}});
+  if (floats()) shapes.insert(shapes.end(), {{1, 1, 1}, {18, 37, 3}, {48, 129, 16}});
+  for (const IsaLevel level : Levels()) {
+    const KernelTable table = MakeTable(level);
+    const MatMulKernels& kernels = table.matmul;
+    for (const Shape& shape : shapes) {
+      const Weights w = MakeWeights(kernels, type(), shape.rows, shape.cols);
+      const size_t count = static_cast<size_t>(shape.columns * shape.cols);
+      const Input in = MakeInput(kernels, kernels.weights[static_cast<size_t>(type())], shape.cols,
+                                 RandomActivations(count, 7));
+      const std::string what = std::string(Info(type()).name) + " " +
+                               std::string(IsaLevelName(level)) + " " + std::to_string(shape.rows) +
+                               "x" + std::to_string(shape.cols) + "x" + std::to_string(shape.columns);
+      ExpectClose(w, in, Multiply(kernels, w, in), what);
+    }
+  }
+}
+
+// A column of one 1 and zeros gives the weights back: unpack(pack(w)) = w.
+TEST_P(Products, PackingKeepsEveryWeight) {
+  if (floats()) return;  // copied as they are; the other tests see to these
+  const int64_t cols = super() ? 512 : 352;
+  for (const IsaLevel level : Levels()) {
+    const KernelTable table = MakeTable(level);
+    const Weights w = MakeWeights(table.matmul, type(), 19, cols);
+    for (int64_t k = 0; k < cols; ++k) {
+      std::vector<float> x(static_cast<size_t>(cols));
+      x[static_cast<size_t>(k)] = 127.0F;  // code 127, scale 1
+      const Input in = MakeInput(table.matmul, table.matmul.weights[static_cast<size_t>(type())], cols, x);
+      const std::vector<float> found = Multiply(table.matmul, w, in);
+      for (int64_t r = 0; r < w.rows; ++r) {
+        const float weight = w.values[static_cast<size_t>(r * cols + k)];
+        // The two halves of a weight with a minimum are rounded after multiplying by 127.
+        ASSERT_NEAR(found[static_cast<size_t>(r)], 127.0F * weight, 127.0F * 4 * FLT_EPSILON)
+            << Info(type()).name << " row " << r << " k " << k;
+      }
+    }
+  }
+}
+
+TEST_P(Products, AColumnHasTheSameBitsAloneAndAmongOthers) {
+  constexpr int64_t kColumns = 256;
+  constexpr int64_t kCols = 512;
+  for (const IsaLevel level : Levels()) {
+    const KernelTable table = MakeTable(level);
+    const WeightKernels& weights = table.matmul.weights[static_cast<size_t>(type())];
+    const Weights w = MakeWeights(table.matmul, type(), 35, kCols);
+    const std::vector<float> x = RandomActivations(kColumns * kCols, 3);
+    const std::vector<float> all = Multiply(table.matmul, w, MakeInput(table.matmul, weights, kCols, x));
+    int64_t first = 0;
+    for (const int64_t count : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 31}) {
+      const std::vector<float> part(x.begin() + first * kCols, x.begin() + (first + count) * kCols);
+      const std::vector<float> some =
+          Multiply(table.matmul, w, MakeInput(table.matmul, weights, kCols, part));
+      ASSERT_EQ(std::memcmp(some.data(), all.data() + first * w.rows, some.size() * sizeof(float)), 0)
+          << Info(type()).name << " " << IsaLevelName(level) << " " << count << " columns";
+      first += count;
+    }
+  }
+}
+
+TEST_P(Products, AddBiasAndAccumulate) {
+  for (const IsaLevel level : Levels()) {
+    const KernelTable table = MakeTable(level);
+    const Weights w = MakeWeights(table.matmul, type(), 21, 256);
+    const Input in = MakeInput(table.matmul, table.matmul.weights[static_cast<size_t>(type())], 256,
+                               RandomActivations(6 * 256, 5));
+    const std::vector<float> plain = Multiply(table.matmul, w, in);
+    const std::vector<float> bias = RandomActivations(21, 9);
+    std::vector<float> out(plain.size(), 2.0F);
+    ProductArgs args;
+    args.tiles = reinterpret_cast<const uint8_t*>(w.packed.data());
+    args.rows = 21;
+    args.cols = 256;
+    args.columns = 6;
+    args.quantized = in.quantized();
+    args.x = in.x.data();
+    args.x_stride = 256;
+    args.maybe_bias = bias.data();
+    args.out = out.data();
+    args.out_stride = 21;
+    args.accumulate = true;
+    table.matmul.weights[static_cast<size_t>(type())].multiply(args);
+    for (size_t i = 0; i < out.size(); ++i) ASSERT_EQ(out[i], (plain[i] + bias[i % 21]) + 2.0F);
+  }
+}
+
+TEST_P(Products, TheReferenceTableIsExactToRounding) {
+  const KernelTable table = ReferenceTable();
+  const Weights w = MakeWeights(table.matmul, type(), 18, 256);
+  const Input in = MakeInput(table.matmul, table.matmul.weights[static_cast<size_t>(type())], 256,
+                             RandomActivations(3 * 256, 5));
+  const std::vector<float> found = Multiply(table.matmul, w, in);
+  for (int64_t t = 0; t < 3; ++t) {
+    for (int64_t r = 0; r < w.rows; ++r) {
+      double wanted = 0;
+      for (int64_t k = 0; k < 256; ++k) {
+        wanted += static_cast<double>(w.values[static_cast<size_t>(r * 256 + k)]) *
+                  in.x[static_cast<size_t>(t * 256 + k)];
+      }
+      ASSERT_EQ(found[static_cast<size_t>(t * w.rows + r)], static_cast<float>(wanted));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Products, testing::Range(0, static_cast<int>(kDTypeCount)),
+                         [](const testing::TestParamInfo<int>& param) {
+                           return std::string(Info(static_cast<DType>(param.param)).name);
+                         });
+
+TEST(QuantizeColumn, IsTheSameAtEveryLevelAndTakesSpecialValues) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  std::vector<float> x = RandomActivations(10 * kGroup, 11);
+  for (int i = 0; i < kGroup; ++i) x[static_cast<size_t>(i)] = 0.0F;               // a group of zeros
+  for (int i = 32; i < 64; ++i) x[static_cast<size_t>(i)] = i % 2 == 0 ? -0.0F : 1e-41F;  // denormals
+  x[64] = 3e38F;                                                                    // near the largest
+  for (int i = 96; i < 128; ++i) x[static_cast<size_t>(i)] = static_cast<float>(i - 112) + 0.5F;
+  x[127] = 127.0F;  // scale 1: halves go to the even neighbour
+  std::vector<int8_t> first_codes;
+  std::vector<float> first_scales;
+  for (const IsaLevel level : Levels()) {
+    const KernelTable table = MakeTable(level);
+    std::vector<int8_t> codes(2 * kChunk, 99);
+    std::vector<float> scales(2 * kGroupsPerChunk, 99);
+    std::vector<int16_t> sums(4 * kGroupsPerChunk, 99);
+    table.matmul.quantize_column(x.data(), 10 * kGroup, 1, codes.data(), scales.data(), sums.data());
+    EXPECT_EQ(scales[0], 0.0F);
+    EXPECT_EQ(scales[1], 0.0F);
+    EXPECT_EQ(codes[40], 0);
+    EXPECT_EQ(scales[3], 1.0F);
+    EXPECT_EQ(codes[96], -16);  // -15.5
+    EXPECT_EQ(codes[97], -14);  // -14.5
+    EXPECT_EQ(codes[10 * kGroup], 0) << "inputs past the last are zero";
+    EXPECT_EQ(scales[15], 0.0F);
+    for (int half = 0; half < 4 * kGroupsPerChunk; ++half) {
+      int sum = 0;
+      for (int i = 0; i < 16; ++i) sum += codes[static_cast<size_t>(16 * half + i)];
+      EXPECT_EQ(sums[static_cast<size_t>(half)], sum);
+    }
+    if (first_codes.empty()) {
+      first_codes = codes;
+      first_scales = scales;
+    }
+    EXPECT_EQ(codes, first_codes) << IsaLevelName(level);
+    EXPECT_EQ(scales, first_scales) << IsaLevelName(level);
+    // Infinities and NaN must not trap or write elsewhere; what they give is not defined.
+    std::vector<float> special = x;
+    special[200] = kInf;
+    special[240] = std::numeric_limits<float>::quiet_NaN();
+    table.matmul.quantize_column(special.data(), 10 * kGroup, 1, codes.data(), scales.data(),
+                                 sums.data());
+  }
+}
+
+}  // namespace
+}  // namespace pingti::kernels
