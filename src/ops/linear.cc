@@ -86,6 +86,8 @@ struct Linear::State {
   std::span<const std::byte> packed;
 
   Status AddPart(Context& ctx, const Source& source);
+  Status AddParts(Context& ctx, std::span<const Source> sources);
+  size_t PackedBytes() const { return parts.back().offset + static_cast<size_t>(parts.back().tiles) * parts.back().tile_bytes; }
   void PackTiles(Context& ctx, std::span<const Source> sources);
   void Multiply(Matrix x, const QuantizedInput& input, Matrix result, bool accumulate,
                 int64_t tile_begin, int64_t tile_end) const;
@@ -119,6 +121,13 @@ Status Linear::State::AddPart(Context& ctx, const Source& source) {
   out += part.rows;
   tiles += part.tiles;
   parts.push_back(std::move(part));
+  return Status::Ok();
+}
+
+Status Linear::State::AddParts(Context& ctx, std::span<const Source> sources) {
+  PT_CHECK(!sources.empty(), "a Linear has at least one source");
+  in = sources.front().weight->cols();
+  for (const Source& source : sources) PT_TRY(AddPart(ctx, source));
   return Status::Ok();
 }
 
@@ -182,15 +191,18 @@ Linear::Linear(Linear&&) noexcept = default;
 Linear& Linear::operator=(Linear&&) noexcept = default;
 Linear::~Linear() = default;
 
+Result<Linear::PackPlan> Linear::Plan(Context& ctx, std::span<const Source> sources) {
+  const Linear linear;
+  PT_TRY(linear.state_->AddParts(ctx, sources));
+  return PackPlan{.layout = linear.layout(), .bytes = linear.state_->PackedBytes()};
+}
+
 Result<Linear> Linear::Pack(Context& ctx, std::span<const Source> sources,
                             std::span<const std::byte> packed) {
-  PT_CHECK(!sources.empty(), "a Linear has at least one source");
   Linear linear;
   State& state = *linear.state_;
-  state.in = sources.front().weight->cols();
-  for (const Source& source : sources) PT_TRY(state.AddPart(ctx, source));
-  const Part& last = state.parts.back();
-  const size_t bytes = last.offset + static_cast<size_t>(last.tiles) * last.tile_bytes;
+  PT_TRY(state.AddParts(ctx, sources));
+  const size_t bytes = state.PackedBytes();
   if (packed.empty()) {
     state.owned = AlignedBuffer(bytes);
     state.packed = state.owned.span();
