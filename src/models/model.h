@@ -43,8 +43,11 @@ class Model {
 struct LoadOptions {
   int32_t rows_max = 2048;                  // the largest batch; activations are allocated for it
   std::filesystem::path repack_cache_dir;   // where repacked weights are kept; empty: not kept
+  uintmax_t repack_cache_bytes_max = 0;     // of all files there; the least recently used go. 0: three times this model's
   // Called now and then while loading: bytes of weights done and in all.
   std::function<void(size_t bytes_done, size_t bytes_all)> on_progress;
+  // What went wrong without keeping the model from running: a damaged or unwritable cache of repacked weights.
+  std::function<void(const std::string& message)> on_warning;
 };
 
 // Makes the model that `file`'s general.architecture names. The error lists the architectures that are known, or the tensor
