@@ -57,8 +57,9 @@ build() {
   status_file=$logs/build-status
   started_at=$(date +%s)
   {
-    (cd "$root" && NINJA_STATUS='[%f/%t] ' cmake --build "build/$preset" -j "$(build_jobs)" ${1:+--target "$@"}) 2>&1
-    echo $? >"$status_file"
+    status=0
+    (cd "$root" && NINJA_STATUS='[%f/%t] ' cmake --build "build/$preset" -j "$(build_jobs)" ${1:+--target "$@"}) 2>&1 || status=$?
+    echo $status >"$status_file"
   } | show_build_progress "$(pick "building ($preset)" "构建（$preset）")"
   if [ "$(cat "$status_file")" != 0 ]; then
     fail "the build failed: the compiler's messages are above. Run the same command again after a fix; what was built is kept" \

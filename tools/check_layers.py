@@ -20,7 +20,7 @@ WORDS = [
         r"|Llama|Qwen|SmolLM|Mistral|Mixtral|DeepSeek|Gemma|Phi-?[234]"), {"models", "text"}, True),
     ("a socket", re.compile(r"<(?:sys/(?:socket|epoll|un)\.h|netinet/|arpa/|netdb\.h|boost/(?:asio|beast))"), {"net"}, True),
     ("an OpenAI field", re.compile(
-        r'\\?"(?:finish_reason|chat\.completion(?:\.chunk)?|max_completion_tokens|top_logprobs|stream_options|logit_bias'
+        r'\\?"(?:finish_reason|chat\.completion(?:\.chunk)?|max_completion_tokens|stream_options'
         r'|response_format|parallel_tool_calls|system_fingerprint)\\?"'), {"protocol", "endpoints"}, True),
 ]
 

@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import check_docs
 import check_headers
 import check_isa_objects
 import check_layers
@@ -115,6 +116,22 @@ class Headers(unittest.TestCase):
             compiler = [next(filter(shutil.which, ["clang++-19", "c++", "g++"])), "-I" + folder]
             self.assertIn("bad.h", check_headers.compile_alone(compiler, "bad.h"))
             self.assertIsNone(check_headers.compile_alone(compiler, "good.h"))
+
+
+class Docs(unittest.TestCase):
+    def test_a_path_that_is_gone_is_found(self):
+        root = source.ROOT
+        good = "`tools/layers.txt` `src/base/*.h` `base/status.h` `src/<folder>/` `setup/{apt,model}.txt` `a/b` [x](LICENSE)"
+        self.assertEqual(check_docs.check_paths("README.md", good, root, {"tools", "src", "base", "setup"}), [])
+        bad = "`tools/gone.txt` `base/gone.h` [x](gone.md)"
+        self.assertEqual(len(check_docs.check_paths("README.md", bad, root, {"tools", "base"})), 3)
+
+    def test_a_command_or_flag_that_is_gone_is_found(self):
+        help_of = {"serve": "--model FILE\n --port N"}.get
+        good = "```sh\n./pingti serve --port 1 # text\n./pingti test --full\n```\npingti gone"
+        self.assertEqual(check_docs.check_commands("a.md", good, help_of), [])
+        bad = "```sh\n./pingti serve --porter 1\n./pingti gone\n```"
+        self.assertEqual(len(check_docs.check_commands("a.md", bad, help_of)), 2)
 
 
 class Skips(unittest.TestCase):

@@ -22,8 +22,8 @@ class Progress final {
     bool bytes = true;                // the units are bytes; else plain counts
     int64_t line_interval_ms = 5000;  // between lines where there is no terminal
     // For tests; the default writes to standard error if that is a terminal or not.
-    std::function<void(const std::string&)> write;
-    std::function<int64_t()> now_ms;
+    std::function<void(const std::string&)> write = {};
+    std::function<int64_t()> now_ms = {};
     int terminal_width = -1;  // 0: no terminal; -1: ask
   };
 

@@ -131,6 +131,13 @@ Status Missing(const fs::path& folder, std::string_view file, std::string_view w
       std::string(file));
 }
 
+// `path`, or what is missing of it where it is a folder in Hugging Face layout.
+Result<fs::path> Complete(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::exists(path / "config.json", ignored)) PT_TRY(CheckModelFolder(path));
+  return path;
+}
+
 }  // namespace
 
 ModelFolders ModelFolders::FromEnvironment(fs::path own, const fs::path& home) {
@@ -166,7 +173,7 @@ std::vector<FoundModel> ModelFolders::List() const {
 
 Result<fs::path> ModelFolders::Resolve(std::string_view name) const {
   std::error_code ignored;
-  if (fs::exists(fs::path(name), ignored)) return fs::path(name);
+  if (fs::exists(fs::path(name), ignored)) return Complete(fs::path(name));
   const std::vector<FoundModel> models = List();
   std::string wanted = Lower(name);
   if (wanted.ends_with(".gguf")) wanted.resize(wanted.size() - 5);
@@ -190,13 +197,17 @@ Result<fs::path> ModelFolders::Resolve(std::string_view name) const {
         matching([&](const std::string& n) {
           return n.starts_with(wanted) || WithoutOrganisation(n).starts_with(wanted);
         })}) {
-    if (hits.size() == 1) return hits.front()->path;
+    if (hits.size() == 1) return Complete(hits.front()->path);
     if (hits.empty()) continue;
     std::string list;
     for (const FoundModel* hit : hits) list += "\n  " + hit->name;
     return InvalidArgument(TrFormat("'{}' may mean several models; name one of:{}",
                                     "'{}' 可能指多个模型；请选择其一：{}", name, list),
                            "model");
+  }
+  for (const fs::path& folder : folders_) {  // begun by hand or by a pull that was stopped
+    if (IsSafePath(name) && fs::exists(folder / name / "config.json", ignored))
+      return Complete(folder / name);
   }
   return NoSuchModel(name, models, folders_);
 }

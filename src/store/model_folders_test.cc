@@ -70,6 +70,16 @@ TEST_F(ModelFoldersTest, ResolvesNamesAndPaths) {
   EXPECT_NE(Resolved("absent").find("pingti pull"), std::string::npos);
 }
 
+TEST_F(ModelFoldersTest, AnIncompleteRepositoryNamesWhatIsMissing) {
+  Write("Org/Full/config.json");
+  EXPECT_NE(Resolved("Org/Full").find("tokenizer.json is missing"), std::string::npos);
+  Write("Org/Full/tokenizer.json");
+  EXPECT_NE(Resolved("Org/Full").find("model.safetensors is missing"), std::string::npos);
+  Write("Org/Full/model.safetensors");
+  EXPECT_EQ(Resolved("Org/Full"), "Org/Full");
+  EXPECT_TRUE(Resolved("../Org").starts_with("error: no model"));
+}
+
 TEST_F(ModelFoldersTest, NothingAtAll) {
   const auto nothing = ModelFolders({root_ / "absent"}).Resolve("x");
   ASSERT_FALSE(nothing.ok());
