@@ -9,6 +9,7 @@
 // Owned by the scheduler; one thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -40,6 +41,7 @@ class AdmissionQueue final {
   Sequence* Next() const;
   void Remove(Sequence* sequence);
   int32_t size() const { return size_; }
+  size_t shares() const { return shares_.size(); }  // fairness keys with a book
 
  private:
   struct Level {

@@ -30,8 +30,8 @@ class PrefixCache final {
   // What a full block continues: another block's entry, or (parent_block -1) nothing, under a salt.
   struct Key {
     int32_t parent_block = -1;
-    std::string_view salt;            // used where parent_block is -1
-    std::span<const int32_t> tokens;  // [kBlockTokens]
+    std::string_view salt = {};            // used where parent_block is -1
+    std::span<const int32_t> tokens = {};  // [kBlockTokens]
   };
 
   // The block that holds this, or -1.

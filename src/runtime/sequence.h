@@ -16,10 +16,10 @@ struct FairShare;
 
 // What a request says of itself when it is queued.
 struct SequenceSpec {
-  std::vector<int32_t> tokens;  // the prompt; at least one
+  std::vector<int32_t> tokens = {};  // the prompt; at least one
   int32_t priority = 0;         // lower is served earlier
-  std::string fairness_key;
-  std::string cache_salt;
+  std::string fairness_key = {};
+  std::string cache_salt = {};
   int32_t forks = 1;  // sequences that this becomes when its prompt is computed (best_of)
   bool wants_prompt_rows = false;  // logits of all prompt positions (prompt_logprobs)
   Choice* maybe_choice = nullptr;  // the engine's side of it

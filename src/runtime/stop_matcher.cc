@@ -12,20 +12,21 @@ StopMatcher::Found StopMatcher::Append(std::string_view piece) {
     return found;
   }
   pending_ += piece;
-  size_t first = std::string::npos;
+  size_t end = std::string::npos;
   const std::string* stop = nullptr;
   for (const std::string& candidate : stops_) {
     const size_t at = pending_.find(candidate);
-    const bool better =
-        at < first || (at == first && stop != nullptr && candidate.size() > stop->size());
-    if (at == std::string::npos || !better) continue;
-    first = at;
+    if (at == std::string::npos) continue;
+    const size_t candidate_end = at + candidate.size();
+    const bool longer = stop != nullptr && candidate.size() > stop->size();
+    if (candidate_end > end || (candidate_end == end && !longer)) continue;
+    end = candidate_end;
     stop = &candidate;
   }
   if (stop != nullptr) {
     found.stopped = true;
     found.stop_text = *stop;
-    found.text = pending_.substr(0, first + (include_ ? stop->size() : 0));
+    found.text = pending_.substr(0, include_ ? end : end - stop->size());
     pending_.clear();
     return found;
   }

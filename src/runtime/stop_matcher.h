@@ -18,7 +18,7 @@ class StopMatcher final {
   struct Found {
     std::string text;  // to be shown now
     bool stopped = false;
-    std::string stop_text;  // the one that begins first; of several there, the longest
+    std::string stop_text;  // the one that is complete first; of several, the longest
   };
   // The next piece, whole characters. Nothing may follow a piece that stopped.
   Found Append(std::string_view piece);
