@@ -1,24 +1,32 @@
 # ./pingti test [--full]: the test tools, the builds, ctest; then what was skipped and why; ctest's summary last.
 
-# The packages of setup/pypi-test.txt in .deps/venv, and the official JavaScript client where there is a node.
+# install_python_packages LIST: into .deps/venv, once for each state of the list.
+install_python_packages() {
+  list=$root/setup/$1
+  wanted=$(cksum <"$list")
+  if [ "$(cat "$venv/.$1" 2>/dev/null)" = "$wanted" ]; then return; fi
+  progress "$(pick "Python packages of the tests ($1)" "测试所需的 Python 包（$1）")"
+  if ! { [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"; } >"$logs/pip.log" 2>&1 ||
+    ! "$venv/bin/pip" install -q --disable-pip-version-check -r "$list" >>"$logs/pip.log" 2>&1; then
+    log_tail "$logs/pip.log" >&2
+    fail "pip could not install setup/$1 into .deps/venv (whole log: $logs/pip.log). Check the network or pip's index settings" \
+      "pip 未能将 setup/$1 安装到 .deps/venv（完整日志：$logs/pip.log）。请检查网络或 pip 源"
+  fi
+  printf '%s\n' "$wanted" >"$venv/.$1"
+  end_progress
+}
+
+# The official clients and oracles: Python packages in .deps/venv; the JavaScript client where there is an npm.
 install_test_clients() {
   venv=$root/.deps/venv
-  wanted=$(cksum <"$root/setup/pypi-test.txt")
-  if [ "$(cat "$venv/.pingti" 2>/dev/null)" != "$wanted" ]; then
-    progress "$(pick "Python packages of the tests" "测试所需的 Python 包")"
-    if ! { python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check -r "$root/setup/pypi-test.txt"; } \
-      >"$logs/pip.log" 2>&1; then
-      log_tail "$logs/pip.log" >&2
-      fail "pip could not install setup/pypi-test.txt into .deps/venv (whole log: $logs/pip.log). Check the network or pip's index settings" \
-        "pip 未能将 setup/pypi-test.txt 安装到 .deps/venv（完整日志：$logs/pip.log）。请检查网络或 pip 源"
-    fi
-    printf '%s\n' "$wanted" >"$venv/.pingti"
-    end_progress
-  fi
-  clients=$root/tests/conformance/js
-  if [ -f "$clients/package-lock.json" ] && command -v npm >/dev/null 2>&1 && [ ! -d "$clients/node_modules" ]; then
+  install_python_packages pypi-test.txt
+  if [ -n "$full" ]; then install_python_packages pypi-full.txt; fi
+  PATH=$PATH:$venv/bin # a node, where the machine has none
+  clients=$root/tests/e2e/js
+  if command -v npm >/dev/null 2>&1 && [ "$clients/package-lock.json" -nt "$clients/node_modules" ]; then
     progress "$(pick "JavaScript client of the tests" "测试所需的 JavaScript 客户端")"
-    (cd "$clients" && npm ci --silent --no-audit --no-fund) >"$logs/npm.log" 2>&1 || rm -rf "$clients/node_modules"
+    (cd "$clients" && npm ci --silent --no-audit --no-fund && touch node_modules) >"$logs/npm.log" 2>&1 ||
+      rm -rf "$clients/node_modules"
     end_progress
   fi
 }
