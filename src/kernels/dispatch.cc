@@ -133,11 +133,13 @@ KernelTable MakeTable(IsaLevel level) {
   [[maybe_unused]] const auto wanted = [level](IsaLevel step) { return step <= level && CpuHas(step); };
   scalar::FillVector(table.vector);
   scalar::FillMatMul(table.matmul);
+  scalar::FillProbe(table.probe);
 #if defined(PINGTI_X86_TABLES)
 #define PINGTI_FILL(step, name)       \
   if (wanted(IsaLevel::step)) {       \
     name::FillVector(table.vector);   \
     name::FillMatMul(table.matmul);   \
+    name::FillProbe(table.probe);     \
   }
   PINGTI_FILL(kAvx2, avx2)
   PINGTI_FILL(kAvxVnni, avx_vnni)

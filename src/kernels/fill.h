@@ -1,10 +1,11 @@
 // What each level's files export: functions that put the kernels of that level into a table, over what the levels
-// before it have put there. isa/<level>/vector.cc defines FillVector, isa/<level>/matmul.cc FillMatMul, and these files
-// export nothing else: all the rest of them is in anonymous namespaces, because the linker would otherwise keep one copy
-// of an inline function for all levels, maybe the one that this CPU cannot run.
+// before it have put there. isa/<level>/vector.cc defines FillVector, matmul.cc FillMatMul and probe.cc FillProbe, and
+// these files export nothing else: all the rest of them is in anonymous namespaces, because the linker would otherwise
+// keep one copy of an inline function for all levels, maybe the one that this CPU cannot run.
 #pragma once
 
 #include "kernels/matmul.h"
+#include "kernels/probe.h"
 #include "kernels/vector.h"
 
 namespace pingti::kernels {
@@ -13,6 +14,7 @@ namespace pingti::kernels {
   namespace level {                            \
   void FillVector(VectorKernels& kernels);     \
   void FillMatMul(MatMulKernels& kernels);     \
+  void FillProbe(ProbeKernels& kernels);       \
   }
 PINGTI_DECLARE_FILL(ref)
 PINGTI_DECLARE_FILL(scalar)

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "kernels/matmul.h"
+#include "kernels/probe.h"
 #include "kernels/vector.h"
 
 namespace pingti::kernels {
@@ -26,6 +27,7 @@ struct KernelTable {
   IsaLevel level = IsaLevel::kScalar;
   MatMulKernels matmul;
   VectorKernels vector;
+  ProbeKernels probe;  // empty in the reference table
 };
 
 // The table of `level`, which the CPU has.
