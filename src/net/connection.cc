@@ -108,6 +108,7 @@ void Connection::Dispatch() {
   Request request = parser_.Take();
   request.peer = transport_->peer();
   phase_ = Phase::kAnswering;
+  shared_.answering->fetch_add(1, std::memory_order_relaxed);
   deadline_ms_ = 0;
   ++serial_;
   continue_sent_ = false;
@@ -116,6 +117,7 @@ void Connection::Dispatch() {
   keep_alive_ = request.keep_alive;
   head_sent_ = chunked_ = answer_complete_ = false;
   body_bytes_ = 0;
+  heartbeat_.clear();
   auto exchange = std::make_shared<ExchangeImpl>(shared_from_this(), serial_, std::move(request));
   exchange_ = exchange;
   // The one catch of a connection: a handler that throws costs its own request only (its Exchange answers 500).
@@ -128,6 +130,7 @@ void Connection::Dispatch() {
 
 void Connection::RefuseRequest(int32_t status, const std::string& why) {
   phase_ = Phase::kAnswering;
+  shared_.answering->fetch_add(1, std::memory_order_relaxed);
   ++serial_;
   exchange_.reset();
   keep_alive_ = false;
@@ -201,6 +204,7 @@ void Connection::StartStream(uint64_t serial, Response head) {
 void Connection::Write(uint64_t serial, std::string bytes) {
   if (!Current(serial) || !head_sent_ || bytes.empty()) return;
   body_bytes_ += bytes.size();
+  if (!heartbeat_.empty()) written_ms_ = NowMs();
   if (head_request_) return;
   if (unsent_.size() + bytes.size() > shared_.options->unsent_bytes_max) return ClientGone();
   if (chunked_) {
@@ -213,6 +217,13 @@ void Connection::Write(uint64_t serial, std::string bytes) {
     return Send(framed);
   }
   Send(bytes);
+}
+
+void Connection::SetHeartbeat(uint64_t serial, std::string bytes, int64_t period_ms) {
+  if (!Current(serial) || period_ms <= 0) return;
+  heartbeat_ = std::move(bytes);
+  heartbeat_period_ms_ = period_ms;
+  written_ms_ = NowMs();
 }
 
 void Connection::Finish(uint64_t serial) {
@@ -270,6 +281,7 @@ void Connection::EndAnswer() {
 }
 
 void Connection::NextRequest() {
+  shared_.answering->fetch_sub(1, std::memory_order_relaxed);
   if (auto exchange = exchange_.lock()) exchange->Done(status_, body_bytes_);
   exchange_.reset();
   if (!keep_alive_ || shared_.closing) return Linger();
@@ -310,6 +322,7 @@ void Connection::ClientGone() {
 
 void Connection::Close() {
   if (phase_ == Phase::kClosed) return;
+  if (phase_ == Phase::kAnswering) shared_.answering->fetch_sub(1, std::memory_order_relaxed);
   phase_ = Phase::kClosed;
   transport_->Close();
   const size_t left = sending_.size() - sending_done_ + unsent_.size();
@@ -322,6 +335,10 @@ void Connection::CloseIfIdle() {
 }
 
 void Connection::CheckDeadline(int64_t now_ms) {
+  if (!heartbeat_.empty() && phase_ == Phase::kAnswering && head_sent_ && !answer_complete_ && !writing_ &&
+      now_ms - written_ms_ >= heartbeat_period_ms_) {
+    Write(serial_, heartbeat_);
+  }
   if (deadline_ms_ == 0 || now_ms < deadline_ms_) return;
   if (phase_ == Phase::kReading && parser_.started() && !writing_) {
     deadline_ms_ = 0;
@@ -378,6 +395,12 @@ void ExchangeImpl::Write(std::string bytes) {
   if (gone_) return;
   OnLoop([self = shared_from_this(), bytes = std::move(bytes)]() mutable {
     self->connection_->Write(self->serial_, std::move(bytes));
+  });
+}
+
+void ExchangeImpl::SetHeartbeat(std::string bytes, int64_t period_ms) {
+  OnLoop([self = shared_from_this(), bytes = std::move(bytes), period_ms]() mutable {
+    self->connection_->SetHeartbeat(self->serial_, std::move(bytes), period_ms);
   });
 }
 

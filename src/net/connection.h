@@ -32,7 +32,8 @@ struct LoopShared {
   std::atomic<int64_t>* open = nullptr;
   std::atomic<uint64_t>* sent = nullptr;
   std::atomic<uint64_t>* received = nullptr;
-  std::atomic<int64_t>* unsent = nullptr;  // bytes accepted by Write and not yet sent
+  std::atomic<int64_t>* unsent = nullptr;     // bytes accepted by Write and not yet sent
+  std::atomic<int64_t>* answering = nullptr;  // requests that are not answered yet
 };
 
 class Connection final : public std::enable_shared_from_this<Connection> {
@@ -53,6 +54,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void AnswerMissing(uint64_t serial);
   void StartStream(uint64_t serial, Response head);
   void Write(uint64_t serial, std::string bytes);
+  void SetHeartbeat(uint64_t serial, std::string bytes, int64_t period_ms);
   void Finish(uint64_t serial);
   void Abort(uint64_t serial);
 
@@ -99,6 +101,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   int32_t status_ = 0;
   uint64_t body_bytes_ = 0;
   int64_t deadline_ms_ = 0;      // 0: none
+  std::string heartbeat_;
+  int64_t heartbeat_period_ms_ = 0;
+  int64_t written_ms_ = 0;       // when Write was last called
 };
 
 class ExchangeImpl final : public Exchange, public std::enable_shared_from_this<ExchangeImpl> {
@@ -113,6 +118,7 @@ class ExchangeImpl final : public Exchange, public std::enable_shared_from_this<
   void Respond(Response response) override;
   void StartStream(Response head) override;
   void Write(std::string bytes) override;
+  void SetHeartbeat(std::string bytes, int64_t period_ms) override;
   void Finish() override;
   void Abort() override;
   void OnDisconnect(std::function<void()> on_gone) override;

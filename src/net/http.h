@@ -66,6 +66,9 @@ class Exchange : public Executor {
   // An answer in pieces: StartStream, Write ..., Finish. `head.body` is the first piece.
   virtual void StartStream(Response head) = 0;
   virtual void Write(std::string bytes) = 0;
+  // Written whenever a streamed answer has been silent for `period_ms`, so that nothing between here and the client takes
+  // the connection for dead.
+  virtual void SetHeartbeat(std::string bytes, int64_t period_ms) = 0;
   virtual void Finish() = 0;
   // Ends a streamed answer so that the client sees that it is broken.
   virtual void Abort() = 0;

@@ -24,6 +24,7 @@ struct HttpServer::State {
   std::atomic<uint64_t> sent{0};
   std::atomic<uint64_t> received{0};
   std::atomic<int64_t> unsent{0};
+  std::atomic<int64_t> answering{0};
   std::vector<std::unique_ptr<Loop>> loops;
   std::unique_ptr<Listener> listener;
 
@@ -56,6 +57,7 @@ struct HttpServer::State {
       mine.sent = &sent;
       mine.received = &received;
       mine.unsent = &unsent;
+      mine.answering = &answering;
       loops.back()->Every(kSweepMs, [&mine] { Sweep(mine); });
     }
   }
@@ -121,13 +123,14 @@ void HttpServer::CloseAfterAnswers() {
   }
 }
 
-bool HttpServer::WaitUntilSent(int64_t timeout_ms) {
+bool HttpServer::WaitUntilAnswered(int64_t timeout_ms) {
   constexpr int64_t kPollMs = 5;
+  const auto idle = [this] { return state_->answering.load() == 0 && state_->unsent.load() == 0; };
   for (const int64_t end = NowMs() + timeout_ms; NowMs() < end;) {
-    if (state_->unsent.load() == 0) return true;
+    if (idle()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
   }
-  return state_->unsent.load() == 0;
+  return idle();
 }
 
 }  // namespace pingti::net

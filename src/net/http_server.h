@@ -58,8 +58,8 @@ class HttpServer final {
   void CloseAll();
   // Closes idle connections now and the others after their answer. Keeps listening.
   void CloseAfterAnswers();
-  // Waits until all that was given to Write has been sent, at most `timeout_ms`.
-  bool WaitUntilSent(int64_t timeout_ms);
+  // Waits until no answer is under way and all of them have been sent, at most `timeout_ms`.
+  bool WaitUntilAnswered(int64_t timeout_ms);
 
   struct State;
 
