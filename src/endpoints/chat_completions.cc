@@ -1,0 +1,184 @@
+// POST /v1/chat/completions
+#include "endpoints/generation.h"
+#include "protocol/answers.h"
+
+namespace pingti::endpoints {
+
+namespace {
+
+using protocol::ChatRequest;
+using protocol::Delta;
+using protocol::FinishReason;
+using protocol::TokenForm;
+
+struct Choice {
+  std::string text;
+  std::string reasoning;
+  std::vector<protocol::TokenInfo> tokens;
+  FinishReason finish = FinishReason::kNone;
+  std::string stop_text;
+};
+
+class ChatAnswer final : public Generation {
+ public:
+  ChatAnswer(Call call, const ChatRequest& request, std::string model)
+      : Generation(std::move(call), request.stream, std::move(model)),
+        logprobs_(request.logprobs),
+        form_(request.tokens_as_ids ? TokenForm::kId : TokenForm::kText),
+        choices_(static_cast<size_t>(request.options.choices.n)) {
+    if (request.echo) echo_ = LastAssistantText(request.input.messages);
+    BuildChunkParts();
+  }
+
+ private:
+  static std::string LastAssistantText(const json::array& messages) {
+    const json::object& last = messages.back().as_object();
+    const json::value* content = last.if_contains("content");
+    if (*last.if_contains("role") != "assistant" || content == nullptr || !content->is_string()) return {};
+    return std::string(content->get_string());
+  }
+
+  std::string Id() const { return "chatcmpl-" + call().exchange->request_id(); }
+
+  // A chunk is made for every token of every stream, so that its unchanging text is made once:
+  //   head + index + delta + tail
+  void BuildChunkParts() {
+    json::object head;
+    head["id"] = Id();
+    head["object"] = "chat.completion.chunk";
+    head["created"] = created();
+    head["model"] = model();
+    head["system_fingerprint"] = SystemFingerprint();
+    chunk_head_ = "data: " + ToJson(head);
+    chunk_head_.pop_back();  // the closing brace
+    chunk_tail_ = stream_options().include_usage && !stream_options().continuous_usage ? ",\"usage\":null}\n\n" : "}\n\n";
+  }
+
+  std::string Chunk(size_t index, std::string_view delta, const std::string& logprobs, FinishReason finish,
+                    const std::string& stop_text) const {
+    std::string out;
+    out.reserve(chunk_head_.size() + delta.size() + logprobs.size() + 128);
+    out += chunk_head_;
+    out += ",\"choices\":[{\"index\":";
+    out += std::to_string(index);
+    out += ",\"delta\":{";
+    out += delta;
+    out += "},\"logprobs\":";
+    out += logprobs;
+    out += ",\"finish_reason\":";
+    if (finish == FinishReason::kNone) {
+      out += "null";
+    } else {
+      out += ToJson(protocol::FinishReasonJson(finish));
+    }
+    if (!stop_text.empty()) out += ",\"stop_reason\":" + ToJson(json::value(stop_text));
+    out += "}]";
+    out += chunk_tail_;
+    return out;
+  }
+
+  std::string StreamStart() override {
+    std::string out;
+    for (size_t i = 0; i < choices_.size(); ++i) {
+      const std::string content = ToJson(json::value(echo_));
+      out += Chunk(i, "\"role\":\"assistant\",\"content\":" + content, "null", FinishReason::kNone, "");
+    }
+    return out;
+  }
+
+  void OnDelta(size_t, Delta delta) override {
+    const auto index = static_cast<size_t>(delta.choice);
+    if (index >= choices_.size()) return;
+    if (!streaming()) return Collect(choices_[index], std::move(delta));
+    const std::string logprobs =
+        logprobs_ && !delta.tokens.empty() ? ToJson(protocol::ChatLogprobs(delta.tokens, form_)) : "null";
+    std::string fields;
+    if (!delta.reasoning.empty()) fields += "\"reasoning_content\":" + ToJson(json::value(delta.reasoning));
+    if (!delta.text.empty() || (fields.empty() && logprobs != "null")) {
+      if (!fields.empty()) fields += ',';
+      fields += "\"content\":" + ToJson(json::value(delta.text));
+    }
+    std::string out;
+    if (!fields.empty()) out = Chunk(index, fields, logprobs, FinishReason::kNone, "");
+    if (delta.finish != FinishReason::kNone) out += Chunk(index, "", "null", delta.finish, delta.stop_text);
+    if (!out.empty()) Send(std::move(out));
+  }
+
+  static void Collect(Choice& choice, Delta delta) {
+    choice.text += delta.text;
+    choice.reasoning += delta.reasoning;
+    for (auto& token : delta.tokens) choice.tokens.push_back(std::move(token));
+    if (delta.finish == FinishReason::kNone) return;
+    choice.finish = delta.finish;
+    choice.stop_text = std::move(delta.stop_text);
+  }
+
+  void OnPromptFinished(size_t, const protocol::Finished& finished) override {
+    seed_ = finished.seed;
+    if (!finished.prompt.empty()) prompt_logprobs_ = protocol::PromptLogprobs(finished.prompt);
+  }
+
+  std::string StreamEnd() override {
+    if (!stream_options().include_usage) return {};
+    return chunk_head_ + ",\"choices\":[],\"seed\":" + std::to_string(seed_) +
+           ",\"usage\":" + ToJson(protocol::UsageJson(usage())) + "}\n\n";
+  }
+
+  json::object Body() override {
+    json::array choices;
+    for (size_t i = 0; i < choices_.size(); ++i) {
+      Choice& choice = choices_[i];
+      json::object message;
+      message["role"] = "assistant";
+      message["content"] = echo_ + choice.text;
+      message["refusal"] = nullptr;
+      if (!choice.reasoning.empty()) message["reasoning_content"] = std::move(choice.reasoning);
+      json::object entry;
+      entry["index"] = i;
+      entry["message"] = std::move(message);
+      entry["logprobs"] = logprobs_ ? json::value(protocol::ChatLogprobs(choice.tokens, form_)) : json::value(nullptr);
+      entry["finish_reason"] = protocol::FinishReasonJson(choice.finish);
+      if (!choice.stop_text.empty()) entry["stop_reason"] = choice.stop_text;
+      choices.push_back(std::move(entry));
+    }
+    json::object body;
+    body["id"] = Id();
+    body["object"] = "chat.completion";
+    body["created"] = created();
+    body["model"] = model();
+    body["system_fingerprint"] = SystemFingerprint();
+    body["choices"] = std::move(choices);
+    body["usage"] = protocol::UsageJson(usage());
+    body["seed"] = seed_;
+    if (!prompt_logprobs_.empty()) body["prompt_logprobs"] = std::move(prompt_logprobs_);
+    return body;
+  }
+
+  bool logprobs_;
+  TokenForm form_;
+  std::vector<Choice> choices_;
+  std::string echo_;
+  std::string chunk_head_;
+  std::string chunk_tail_;
+  uint64_t seed_ = 0;
+  json::array prompt_logprobs_;
+};
+
+void HandleChat(Call call) {
+  Context& context = *call.context;
+  auto request = protocol::ParseChatRequest(call.request().body, context.limits);
+  if (!request.ok()) return RespondError(*call.exchange, request.status());
+  request->options.caller = call.caller;
+  std::string model = request->options.model;
+  if (model.empty()) model = context.backend.Models().front().id;
+  auto answer = std::make_shared<ChatAnswer>(std::move(call), *request, std::move(model));
+  answer->Begin(1, [&](size_t, protocol::Listener listener) {
+    return context.backend.StartChat(std::move(request->input), std::move(request->options), std::move(listener));
+  });
+}
+
+PINGTI_REGISTER_ROUTE("POST", "/v1/chat/completions", HandleChat, .weight = Weight::kHeavy);
+
+}  // namespace
+
+}  // namespace pingti::endpoints

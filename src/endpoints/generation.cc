@@ -1,0 +1,144 @@
+#include "endpoints/generation.h"
+
+#include <ctime>
+
+#include "protocol/answers.h"
+#include "protocol/errors.h"
+
+namespace pingti::endpoints {
+
+using protocol::FinishReason;
+
+std::string SseEvent(const json::value& value) { return "data: " + ToJson(value) + "\n\n"; }
+
+class Generation::PromptSink final : public protocol::GenerationSink {
+ public:
+  PromptSink(std::shared_ptr<Generation> generation, size_t prompt)
+      : generation_(std::move(generation)), prompt_(prompt) {}
+  void OnDelta(protocol::Delta delta) override { generation_->HandleDelta(prompt_, std::move(delta)); }
+  void OnFinished(protocol::Finished finished) override { generation_->HandleFinished(prompt_, std::move(finished)); }
+
+ private:
+  std::shared_ptr<Generation> generation_;
+  size_t prompt_;
+};
+
+Generation::Generation(Call call, protocol::StreamOptions stream, std::string model)
+    : call_(std::move(call)),
+      stream_(stream),
+      model_(std::move(model)),
+      created_(static_cast<int64_t>(std::time(nullptr))) {}
+
+void Generation::Begin(size_t prompts, const Start& start) {
+  left_ = prompts;  // no event comes before the first start
+  const std::weak_ptr<Generation> weak = weak_from_this();
+  call_.exchange->OnDisconnect([weak] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->call_.context->metrics.cancelled_by_client.Add();
+    self->CancelAll();
+  });
+  for (size_t i = 0; i < prompts; ++i) {
+    auto ticket = start(i, {.executor = call_.exchange, .sink = std::make_shared<PromptSink>(shared_from_this(), i)});
+    if (ticket.ok()) {
+      std::lock_guard lock(mutex_);
+      tickets_.push_back(std::move(ticket).value());
+      continue;
+    }
+    CancelAll();
+    return RespondError(*call_.exchange, ticket.status());
+  }
+  bool cancelled = false;
+  {
+    std::lock_guard lock(mutex_);
+    cancelled = cancelled_;
+  }
+  if (cancelled) CancelAll();  // the client went while the prompts were started
+  if (streaming()) StartStream();
+  call_.exchange->Post([self = shared_from_this()] { self->Begun(); });
+}
+
+void Generation::Begun() {
+  begun_ = true;
+  const auto early = std::move(early_);
+  for (const auto& event : early) event();
+}
+
+void Generation::StartStream() {
+  net::Response head{.status = 200,
+                     .headers = {{"Content-Type", "text/event-stream; charset=utf-8"},
+                                 {"Cache-Control", "no-cache"},
+                                 {"X-Accel-Buffering", "no"}},
+                     .body = StreamStart()};
+  call_.exchange->StartStream(std::move(head));
+  call_.exchange->SetHeartbeat(": waiting\n\n", call_.context->heartbeat_ms);
+}
+
+void Generation::CancelAll() {
+  std::vector<std::string> tickets;
+  {
+    std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    tickets.swap(tickets_);
+  }
+  for (const std::string& ticket : tickets) call_.context->backend.Cancel(ticket);
+}
+
+void Generation::HandleDelta(size_t prompt, protocol::Delta delta) {
+  if (!begun_) {
+    early_.push_back([this, prompt, delta = std::move(delta)] { HandleDelta(prompt, delta); });
+    return;
+  }
+  if (!first_token_seen_) {
+    first_token_seen_ = true;
+    call_.record->ttft_ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - call_.arrived).count();
+  }
+  if (delta.finish != FinishReason::kNone) reason_ = delta.finish;
+  OnDelta(prompt, std::move(delta));
+}
+
+void Generation::HandleFinished(size_t prompt, protocol::Finished finished) {
+  if (!begun_) {
+    early_.push_back([this, prompt, finished = std::move(finished)] { HandleFinished(prompt, finished); });
+    return;
+  }
+  usage_.prompt_tokens += finished.usage.prompt_tokens;
+  usage_.cached_tokens += finished.usage.cached_tokens;
+  usage_.completion_tokens += finished.usage.completion_tokens;
+  usage_.reasoning_tokens += finished.usage.reasoning_tokens;
+  if (finished.status.ok()) {
+    OnPromptFinished(prompt, finished);
+  } else if (failure_.ok()) {
+    failure_ = finished.status;
+    CancelAll();  // one broken prompt breaks the answer
+  }
+  if (--left_ == 0) End();
+}
+
+void Generation::End() {
+  observe::AccessRecord& record = *call_.record;
+  record.model = model_;
+  record.prompt_tokens = usage_.prompt_tokens;
+  record.cached_tokens = usage_.cached_tokens;
+  record.completion_tokens = usage_.completion_tokens;
+  const bool ok = failure_.ok();
+  if (!ok) reason_ = failure_.code() == StatusCode::kCancelled ? FinishReason::kCancelled : FinishReason::kError;
+  record.finish_reason = std::string(protocol::FinishReasonName(reason_));
+  if (!call_.caller.key_name.empty()) {
+    const std::string key = "key=\"" + observe::EscapeLabel(call_.caller.key_name) + "\",kind=";
+    call_.context->metrics.key_tokens.With(key + "\"prompt\"").Add(static_cast<double>(usage_.prompt_tokens));
+    call_.context->metrics.key_tokens.With(key + "\"completion\"").Add(static_cast<double>(usage_.completion_tokens));
+  }
+  if (!streaming()) {
+    if (!ok) return RespondError(*call_.exchange, failure_);
+    return RespondJson(call_, Body());
+  }
+  // After the head has gone out an error can only be an event.
+  std::string end = ok ? StreamEnd() : "data: " + protocol::ToErrorAnswer(failure_).body + "\n\n";
+  end += "data: [DONE]\n\n";
+  Send(std::move(end));
+  call_.exchange->Finish();
+}
+
+}  // namespace pingti::endpoints
