@@ -45,6 +45,8 @@ struct ServerOptions {
   int64_t stall_seconds = 30;                 // /ready turns red when the engine's loop stands for so long
   int32_t choices_max = 128;                  // n and best_of of one request
 
+  int64_t heartbeat_ms = 10'000;              // a comment in a stream that is silent for so long; 0: none
+  std::string version = "0.1.0";              // shown by /version
   std::string access_log;                     // "": none, "-": standard output, else a file; JSON lines
 };
 

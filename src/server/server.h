@@ -11,6 +11,10 @@
 #include "base/result.h"
 #include "server/options.h"
 
+namespace pingti::runtime {
+struct Bundle;
+}
+
 namespace pingti::server {
 
 // What is worth telling once it listens.
@@ -43,9 +47,13 @@ class Server final {
   uint16_t port() const;
   // Refuses new requests with 503, waits for the answers under way (options.drain_timeout_ms). True: all finished.
   bool Drain();
+  // Cancels the answers under way, so that a Drain on another thread ends.
+  void StopNow();
+  int32_t answers_under_way() const;
 
  private:
   struct State;
+  friend Result<std::unique_ptr<Server>> StartWithBundle(const ServerOptions& options, runtime::Bundle bundle);
   explicit Server(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
