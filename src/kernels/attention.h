@@ -55,6 +55,7 @@ struct AttentionTask {
   const std::byte* const* keys = nullptr;    // [blocks of the split]: this head's keys
   const std::byte* const* values = nullptr;  // [blocks of the split]
   float* scratch = nullptr;                  // AttentionScratchFloats(...) floats, aligned to 64 bytes
+  bool queries_packed = false;               // the scratch is that of the call before, with the same queries
 };
 
 // The softmax's state over the positions seen, in units of log2: the largest score m, sum of 2^(score - m), and the sum
@@ -65,13 +66,12 @@ struct AttentionState {
   float* values = nullptr;  // [rows, ValueStride(value_dim)], aligned to 64 bytes
 };
 
-inline constexpr int32_t kValueChunk = 32;  // values that a kernel converts at a time, at most
+inline constexpr int32_t kScratchRows = 16;  // rows that a kernel works on at a time, at most
 
-// Floats of scratch for `rows` rows: packed queries, scores, corrections, and a converted block of keys or chunk of values.
-static constexpr size_t AttentionScratchFloats(int64_t rows, int64_t key_dim) {
-  const int64_t converted = kKvBlock * key_dim > kKvStep * kValueChunk ? kKvBlock * key_dim : kKvStep * kValueChunk;
-  const int64_t rows_padded = (rows + kValueLanes - 1) / kValueLanes * kValueLanes;
-  return static_cast<size_t>(rows_padded * (key_dim + kKvStep + 1) + converted);
+// Floats of scratch for `rows` rows: scores of a tile, a step's keys and values converted, packed queries.
+static constexpr size_t AttentionScratchFloats(int64_t rows, int64_t key_dim, int64_t value_dim) {
+  return static_cast<size_t>(kScratchRows * (kKvStep + 1) + kKvStep * (key_dim + ValueStride(value_dim)) +
+                             rows * key_dim);
 }
 
 }  // namespace pingti::kernels

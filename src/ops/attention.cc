@@ -15,8 +15,10 @@ using kernels::kKvSplit;
 
 constexpr int32_t kSplitBlocks = kKvSplit / kBlockTokens;
 // Rows (tokens x heads of a group) that share a tile of a prompt: enough to share the conversion of a block between them,
-// few enough that queries, scores and sums stay in a core's second-level cache.
-constexpr int32_t kTileRows = 96;
+// few enough that queries and sums stay in a core's second-level cache. Small tiles where large ones are too few to
+// keep all threads busy.
+constexpr int32_t kTileRowsMax = 192;
+constexpr int32_t kTileRowsMin = 48;
 // Work is cut into about so many items for each thread, so that no thread waits long for the last.
 constexpr int64_t kItemsPerThread = 4;
 // Memory for the partial results of units that are cut into splits; a unit beyond it is computed in one piece.
@@ -47,7 +49,12 @@ class AttentionRun {
                KvCache& cache, Matrix out)
       : ctx_(ctx), layer_(layer), options_(options), queries_(queries), cache_(cache), out_(out),
         shape_(cache.shape()), group_(options.heads / cache.shape().kv_heads) {
-    for (const SequenceRows& sequence : batch.sequences) AddUnits(sequence);
+    int64_t rows = 0;
+    for (const SequenceRows& sequence : batch.sequences) rows += int64_t{sequence.row_count} * group_;
+    int64_t tile_rows = rows * shape_.kv_heads / (kItemsPerThread * ctx.pool.size());
+    tile_rows = std::clamp<int64_t>(tile_rows, kTileRowsMin, kTileRowsMax);
+    const int32_t tile_tokens = std::max(1, static_cast<int32_t>(tile_rows) / group_);
+    for (const SequenceRows& sequence : batch.sequences) AddUnits(sequence, tile_tokens);
     MakeItems();
   }
 
@@ -76,15 +83,14 @@ class AttentionRun {
   }
   // The kernel's scratch, and two states: the unit's and the next split's.
   size_t WorkerFloats() const {
-    return Align(kernels::AttentionScratchFloats(rows_max_, shape_.key_dim)) + 2 * Align(StateFloats(rows_max_));
+    return Align(kernels::AttentionScratchFloats(rows_max_, shape_.key_dim, shape_.value_dim)) + 2 * Align(StateFloats(rows_max_));
   }
   kernels::AttentionState StateAt(float* memory, int64_t rows) const {
     const size_t aligned = Align(static_cast<size_t>(rows));
     return {.maxima = memory, .sums = memory + aligned, .values = memory + 2 * aligned};
   }
 
-  void AddUnits(const SequenceRows& sequence) {
-    const int32_t tile = std::max(1, kTileRows / group_);
+  void AddUnits(const SequenceRows& sequence, int32_t tile) {
     for (int32_t begin = 0; begin < sequence.row_count; begin += tile) {
       Unit unit{.sequence = &sequence, .token_begin = begin,
                 .tokens = std::min(tile, sequence.row_count - begin)};
@@ -130,9 +136,9 @@ class AttentionRun {
     const Unit& unit = units_[static_cast<size_t>(item.unit)];
     const int64_t rows = int64_t{unit.tokens} * group_;
     float* scratch = workers_ + WorkerFloats() * static_cast<size_t>(worker);
-    float* states = scratch + Align(kernels::AttentionScratchFloats(rows_max_, shape_.key_dim));
+    float* states = scratch + Align(kernels::AttentionScratchFloats(rows_max_, shape_.key_dim, shape_.value_dim));
     if (unit.cut) {
-      AttendSplit(unit, item.split, scratch, PartialOf(unit, item.split));
+      AttendSplit(unit, item.split, scratch, false, PartialOf(unit, item.split));
       // Whoever finishes last joins all, in the order of the splits.
       if (splits_left_[static_cast<size_t>(item.unit)].fetch_sub(1, std::memory_order_acq_rel) > 1) return;
       const kernels::AttentionState state = PartialOf(unit, unit.split_begin);
@@ -143,9 +149,9 @@ class AttentionRun {
     }
     const kernels::AttentionState state = StateAt(states, rows);
     const kernels::AttentionState next = StateAt(states + Align(StateFloats(rows_max_)), rows);
-    AttendSplit(unit, unit.split_begin, scratch, state);
+    AttendSplit(unit, unit.split_begin, scratch, false, state);
     for (int32_t split = unit.split_begin + 1; split < unit.split_end; ++split) {
-      AttendSplit(unit, split, scratch, next);
+      AttendSplit(unit, split, scratch, true, next);
       ctx_.kernels.vector.join(next, rows, shape_.value_dim, state);
     }
     Finish(unit, state);
@@ -157,7 +163,8 @@ class AttentionRun {
     return StateAt(partials_ + unit.partials + index * Align(StateFloats(rows)), rows);
   }
 
-  void AttendSplit(const Unit& unit, int32_t split, float* scratch, const kernels::AttentionState& out) {
+  // `again`: the call before this one on `scratch` was for the same unit.
+  void AttendSplit(const Unit& unit, int32_t split, float* scratch, bool again, const kernels::AttentionState& out) {
     const SequenceRows& sequence = *unit.sequence;
     const int32_t first = sequence.position_begin + unit.token_begin;
     const std::byte* keys[kSplitBlocks] = {};
@@ -186,7 +193,8 @@ class AttentionRun {
         .value_dim = shape_.value_dim,
         .keys = keys,
         .values = values,
-        .scratch = scratch};
+        .scratch = scratch,
+        .queries_packed = again};
     ctx_.kernels.vector.kv[static_cast<size_t>(cache_.type())].attend(task, out);
   }
 

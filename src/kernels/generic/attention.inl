@@ -8,23 +8,27 @@
 struct ElementsF32 {
   using Element = float;
   static constexpr bool kScaled = false;
+  static constexpr bool kPrefetches = false;
   static Vec LoadVec(const Element* p) { return Load(p); }
 };
 struct ElementsF16 {
   using Element = uint16_t;
   static constexpr bool kScaled = false;
+  static constexpr bool kPrefetches = true;
   static constexpr KvType kType = KvType::kF16;
   static Vec LoadVec(const Element* p) { return LoadF16(p); }
 };
 struct ElementsBf16 {
   using Element = uint16_t;
   static constexpr bool kScaled = false;
+  static constexpr bool kPrefetches = true;
   static constexpr KvType kType = KvType::kBF16;
   static Vec LoadVec(const Element* p) { return LoadBf16(p); }
 };
 struct ElementsI8 {
   using Element = int8_t;
   static constexpr bool kScaled = true;
+  static constexpr bool kPrefetches = true;
   static constexpr KvType kType = KvType::kQ8;
   static Vec LoadVec(const Element* p) { return LoadI8(p); }
 };
@@ -36,15 +40,27 @@ inline const float* Scales(const std::byte* head, int64_t dim) {
 }
 
 inline constexpr int kTileVectors = 2;  // vectors of positions (scores) or of values in a tile
-static_assert(kKvBlock % (kTileVectors * kLanes) == 0 && kTileVectors * kLanes <= kValueChunk);
+static_assert(kKvBlock % (kTileVectors * kLanes) == 0);
 
 // scores[r, p] = sum over d of queries[d, r] * keys[d, p] for the kKvBlock positions of one block, R rows.
 // queries [key_dim, R], keys [key_dim, kKvBlock], scores [R, kKvStep].
+struct ScoreTileArgs {
+  const float* queries;
+  const void* keys;
+  int64_t key_dim;
+  const std::byte* next;  // as many bytes as the keys, wanted in the cache next
+  float* scores;
+};
 template <typename Elements, int R>
-void ScoreTile(const float* queries, const void* keys, int64_t key_dim, float* scores) {
+void ScoreTile(const ScoreTileArgs& args) {
   constexpr int kPass = kTileVectors * kLanes;
+  constexpr int64_t kKeyBytes = kKvBlock * sizeof(typename Elements::Element);
+  const int64_t key_dim = args.key_dim;
+  const float* queries = args.queries;
+  const std::byte* next = args.next;
+  float* scores = args.scores;
   for (int pass = 0; pass < kKvBlock; pass += kPass) {
-    const auto* k = static_cast<const typename Elements::Element*>(keys) + pass;
+    const auto* k = static_cast<const typename Elements::Element*>(args.keys) + pass;
     Vec sums[R][kTileVectors];
     PINGTI_UNROLL
     for (int r = 0; r < R; ++r) {
@@ -55,6 +71,7 @@ void ScoreTile(const float* queries, const void* keys, int64_t key_dim, float* s
       Vec key[kTileVectors];
       PINGTI_UNROLL
       for (int c = 0; c < kTileVectors; ++c) key[c] = Elements::LoadVec(k + d * kKvBlock + c * kLanes);
+      if constexpr (Elements::kPrefetches) Prefetch(next + d * kKeyBytes);
       PINGTI_UNROLL
       for (int r = 0; r < R; ++r) {
         const Vec q = Set(queries[d * R + r]);
@@ -73,16 +90,18 @@ void ScoreTile(const float* queries, const void* keys, int64_t key_dim, float* s
 // sums[r, i] = sums[r, i] * corrections[r] + sum over p < count of weights[r, p] * values[p, i], i < C vectors.
 // values [count, value_stride], weights [R, kKvStep], sums [R, sum_stride].
 struct ValueTileArgs {
-  const float* weights;
-  const void* values;
-  int64_t value_stride;
-  int64_t count;
-  const float* maybe_corrections;  // null: all 1
-  float* sums;
-  int64_t sum_stride;
+  const float* weights = nullptr;
+  const void* values = nullptr;
+  const std::byte* next = nullptr;           // as many bytes as the values read here, wanted in the cache next
+  int64_t value_stride = 0;
+  int64_t count = 0;
+  const float* maybe_corrections = nullptr;  // null: all 1
+  float* sums = nullptr;
+  int64_t sum_stride = 0;
 };
 template <typename Elements, int R, int C>
 void ValueTile(const ValueTileArgs& args) {
+  constexpr int64_t kChunkBytes = C * kLanes * sizeof(typename Elements::Element);
   const auto* values = static_cast<const typename Elements::Element*>(args.values);
   Vec sums[R][C];
   PINGTI_UNROLL
@@ -102,6 +121,7 @@ void ValueTile(const ValueTileArgs& args) {
     Vec value[C];
     PINGTI_UNROLL
     for (int c = 0; c < C; ++c) value[c] = Elements::LoadVec(values + c * kLanes);
+    if constexpr (Elements::kPrefetches) Prefetch(args.next + p * kChunkBytes);
     PINGTI_UNROLL
     for (int r = 0; r < R; ++r) {
       const Vec w = Set(weights[r * kKvStep]);
@@ -118,9 +138,9 @@ void ValueTile(const ValueTileArgs& args) {
 
 // The tiles of 1 to kTileRows rows, by number of rows.
 template <typename Elements, int R = kTileRows>
-inline void ScoreRows(int rows, const float* queries, const void* keys, int64_t key_dim, float* scores) {
-  if (rows == R) return ScoreTile<Elements, R>(queries, keys, key_dim, scores);
-  if constexpr (R > 1) ScoreRows<Elements, R - 1>(rows, queries, keys, key_dim, scores);
+inline void ScoreRows(int rows, const ScoreTileArgs& args) {
+  if (rows == R) return ScoreTile<Elements, R>(args);
+  if constexpr (R > 1) ScoreRows<Elements, R - 1>(rows, args);
 }
 template <typename Elements, int C, int R = kTileRows>
 inline void ValueRows(int rows, const ValueTileArgs& args) {
@@ -138,20 +158,21 @@ struct RowTiles {
 };
 
 struct AttentionScratch {
-  float* queries;      // each row tile: [key_dim, rows of the tile]
-  float* scores;       // [rows, kKvStep]; softmax weights after SoftmaxRow
-  float* corrections;  // [rows]
-  float* converted;    // a block of keys or a chunk of values, as F32
+  float* scores;       // [kScratchRows, kKvStep] of one tile; the softmax's weights after Softmax
+  float* corrections;  // [kScratchRows]
+  float* keys;         // [blocks of a step, key_dim, kKvBlock], converted
+  float* values;       // [chunks of kTileVectors vectors, positions of a step, the chunk's values], converted
+  float* queries;      // [row tiles, key_dim, rows of the tile]
 };
+static_assert(kTileRows <= kScratchRows && kScratchRows % kLanes == 0);
 
-inline AttentionScratch CutScratch(const AttentionTask& task, int64_t rows) {
-  const int64_t rows_padded = (rows + kValueLanes - 1) / kValueLanes * kValueLanes;
+inline AttentionScratch CutScratch(const AttentionTask& task) {
   AttentionScratch scratch;
   scratch.scores = task.scratch;
-  scratch.corrections = scratch.scores + rows_padded * kKvStep;
-  scratch.converted = scratch.corrections + rows_padded;
-  const int64_t keys = int64_t{kKvBlock} * task.key_dim;
-  scratch.queries = scratch.converted + (keys > kKvStep * kValueChunk ? keys : kKvStep * kValueChunk);
+  scratch.corrections = scratch.scores + kScratchRows * kKvStep;
+  scratch.keys = scratch.corrections + kScratchRows;
+  scratch.values = scratch.keys + int64_t{kKvStep} * task.key_dim;
+  scratch.queries = scratch.values + kKvStep * ValueStride(task.value_dim);
   return scratch;
 }
 
@@ -169,85 +190,123 @@ void PackQueries(const AttentionTask& task, const RowTiles& tiles, float* packed
   }
 }
 
-// One row's online softmax over a step of `count` scores of which [begin, end) count: scores become weights
-// 2^(score - max), zero outside; `max` and `sum` move on. Returns what the row's sums so far are to be multiplied with.
+// The scores of a row's step that count: [begin, end) of `count`, which is a whole number of blocks.
 struct RowRange {
   int64_t begin;
   int64_t end;
   int64_t count;
+  bool Empty() const { return begin >= end; }
 };
-inline float SoftmaxRow(const RowRange& range, float* scores, float& max, float& sum) {
+
+// Scores outside the range become -infinity. Returns the largest inside.
+inline float MaskAndMax(const RowRange& range, float* scores) {
   const Vec lowest = Set(-__builtin_inff());
-  if (range.begin >= range.end) {
-    for (int64_t p = 0; p < range.count; p += kLanes) Store(scores + p, Zero());
-    return 1.0F;
-  }
   Vec largest = lowest;
+  if (range.begin <= 0 && range.end >= range.count) {
+    for (int64_t p = 0; p < range.count; p += kLanes) largest = Max(Load(scores + p), largest);
+    return MaxLanes(largest);
+  }
   for (int64_t p = 0; p < range.count; p += kLanes) {
     const Vec s = SelectRange(Load(scores + p), range.begin - p, range.end - p, lowest);
     Store(scores + p, s);
     largest = Max(s, largest);
   }
-  const float step_max = MaxLanes(largest);
-  const float new_max = step_max > max ? step_max : max;
+  return MaxLanes(largest);
+}
+
+// Scores become weights 2^(score - max). Returns their sum.
+inline float WeightsOf(int64_t count, float max, float* scores) {
+  const Vec shift = Set(max);
   Vec total = Zero();
-  for (int64_t p = 0; p < range.count; p += kLanes) {
-    const Vec weight = Exp2(Sub(Load(scores + p), Set(new_max)));
+  for (int64_t p = 0; p < count; p += kLanes) {
+    const Vec weight = Exp2(Sub(Load(scores + p), shift));
     Store(scores + p, weight);
     total = Add(total, weight);
   }
-  float correction[kLanes];
-  Store(correction, Exp2(Set(max - new_max)));
-  max = new_max;
-  sum = sum * correction[0] + SumLanes(total);
-  return correction[0];
+  return SumLanes(total);
 }
 
 // A step: up to kKvStep positions beginning at `position` of the split, `count` of them seen by some row.
 template <typename Elements>
 struct AttentionStep {
+  using Element = typename Elements::Element;
+
   const AttentionTask& task;
   const RowTiles& tiles;
   const AttentionScratch& scratch;
   const AttentionState& state;
   int64_t position;
   int64_t count;
+  int64_t end;  // of the positions that some row sees in the whole split
 
   int64_t Blocks() const { return (count + kKvBlock - 1) / kKvBlock; }
+  int64_t Stride() const { return ValueStride(task.value_dim); }
   const std::byte* Keys(int64_t block) const { return task.keys[position / kKvBlock + block]; }
   const std::byte* Values(int64_t block) const { return task.values[position / kKvBlock + block]; }
+  const Element* ValuesOf(int64_t p) const {
+    return reinterpret_cast<const Element*>(Values(p / kKvBlock)) + p % kKvBlock * Stride();
+  }
 
-  // Many rows share a block: convert it once. A single tile converts in registers.
-  bool Converts() const { return tiles.count > 1; }
+  // What is read after a block's keys or values: a block is prefetched while the one before it is worked on.
+  const std::byte* NextAfterKeys(int64_t block) const {
+    return block + 1 < Blocks() ? Keys(block + 1) : Values(0);
+  }
+  const std::byte* NextAfterValues(int64_t block) const {
+    if (block + 1 < Blocks()) return Values(block + 1);
+    return position + kKvStep < end ? Keys(Blocks()) : Values(block);
+  }
 
-  void Scores() const {
+  // Many tiles share the step: its keys and values are converted once. Few tiles convert in registers.
+  bool Converts() const {
+    constexpr int64_t kTilesInPlace = 2;
+    return tiles.count > kTilesInPlace;
+  }
+  void Convert() const {
     for (int64_t block = 0; block < Blocks(); ++block) {
-      const auto* keys = reinterpret_cast<const typename Elements::Element*>(Keys(block));
-      if (Converts()) {
-        for (int64_t i = 0; i < task.key_dim * kKvBlock; i += kLanes) {
-          Store(scratch.converted + i, Elements::LoadVec(keys + i));
-        }
+      const auto* keys = reinterpret_cast<const Element*>(Keys(block));
+      const auto* next = reinterpret_cast<const Element*>(NextAfterKeys(block));
+      float* out = scratch.keys + block * kKvBlock * task.key_dim;
+      for (int64_t i = 0; i < task.key_dim * kKvBlock; i += kKvBlock) {
+        Prefetch(next + i);
+        for (int64_t j = i; j < i + kKvBlock; j += kLanes) Store(out + j, Elements::LoadVec(keys + j));
       }
-      for (int64_t tile = 0; tile < tiles.count; ++tile) {
-        const int64_t row = tiles.Begin(tile);
-        const float* queries = scratch.queries + row * task.key_dim;
-        float* scores = scratch.scores + row * kKvStep + block * kKvBlock;
-        if (Converts()) {
-          ScoreRows<ElementsF32>(tiles.Size(tile), queries, scratch.converted, task.key_dim, scores);
-        } else {
-          ScoreRows<Elements>(tiles.Size(tile), queries, keys, task.key_dim, scores);
-        }
+    }
+    constexpr int64_t kChunk = kTileVectors * kLanes;
+    for (int64_t p = 0; p < count; ++p) {
+      const Element* values = ValuesOf(p);
+      const auto* next = reinterpret_cast<const Element*>(NextAfterValues(p / kKvBlock)) + p % kKvBlock * Stride();
+      for (int64_t i = 0; i < Stride(); i += kLanes) {
+        Prefetch(next + i);
+        const int64_t chunk = i / kChunk * kChunk;
+        const int64_t width = Stride() - chunk < kChunk ? Stride() - chunk : kChunk;
+        Store(scratch.values + chunk * kKvStep + p * width + i - chunk, Elements::LoadVec(values + i));
       }
     }
   }
 
-  // Multiplies rows' scores (keys) or weights (values) by the positions' scales.
-  void ApplyScales(bool of_keys) const {
+  void Scores(int64_t tile) const {
+    for (int64_t block = 0; block < Blocks(); ++block) {
+      ScoreTileArgs args{.queries = scratch.queries + tiles.Begin(tile) * task.key_dim,
+                         .keys = Keys(block),
+                         .key_dim = task.key_dim,
+                         .next = NextAfterKeys(block),
+                         .scores = scratch.scores + block * kKvBlock};
+      if (!Converts()) {
+        ScoreRows<Elements>(tiles.Size(tile), args);
+        continue;
+      }
+      args.keys = scratch.keys + block * kKvBlock * task.key_dim;
+      ScoreRows<ElementsF32>(tiles.Size(tile), args);
+    }
+  }
+
+  // Multiplies a tile's scores (keys) or weights (values) by the positions' scales.
+  void ApplyScales(int64_t tile, bool of_keys) const {
     if constexpr (Elements::kScaled) {
       for (int64_t block = 0; block < Blocks(); ++block) {
         const float* scales = of_keys ? Scales<Elements>(Keys(block), task.key_dim)
-                                      : Scales<Elements>(Values(block), ValueStride(task.value_dim));
-        for (int64_t row = 0; row < tiles.rows; ++row) {
+                                      : Scales<Elements>(Values(block), Stride());
+        for (int64_t row = 0; row < tiles.Size(tile); ++row) {
           float* x = scratch.scores + row * kKvStep + block * kKvBlock;
           for (int p = 0; p < kKvBlock; p += kLanes) Store(x + p, Mul(Load(x + p), Load(scales + p)));
         }
@@ -255,78 +314,104 @@ struct AttentionStep {
     }
   }
 
-  void Softmax() const {
-    const int64_t count_padded = Blocks() * kKvBlock;
-    for (int64_t row = 0; row < tiles.rows; ++row) {
-      const int64_t token = task.position + row / task.group - position;  // relative to the step
-      RowRange range{.begin = 0, .end = token + 1 < count ? token + 1 : count, .count = count_padded};
-      if (task.window > 0 && token - task.window + 1 > 0) range.begin = token - task.window + 1;
-      scratch.corrections[row] =
-          SoftmaxRow(range, scratch.scores + row * kKvStep, state.maxima[row], state.sums[row]);
+  RowRange RangeOf(int64_t row) const {
+    const int64_t token = task.position + row / task.group - position;  // relative to the step
+    const int64_t begin = task.window > 0 ? token - task.window + 1 : 0;
+    return {.begin = begin > 0 ? begin : 0, .end = token + 1 < count ? token + 1 : count,
+            .count = Blocks() * kKvBlock};
+  }
+
+  // Online softmax: a tile's scores become weights, the state's maxima and sums move on, and `corrections` is what each
+  // row's sums so far are to be multiplied with.
+  void Softmax(int64_t tile) const {
+    float* maxima = state.maxima + tiles.Begin(tile);
+    float* sums = state.sums + tiles.Begin(tile);
+    for (int64_t row = 0; row < tiles.Size(tile); ++row) {
+      const RowRange range = RangeOf(tiles.Begin(tile) + row);
+      const float old_max = maxima[row];
+      float max = old_max;
+      if (!range.Empty()) {
+        const float step_max = MaskAndMax(range, scratch.scores + row * kKvStep);
+        max = step_max > old_max ? step_max : old_max;
+      }
+      maxima[row] = max;
+      scratch.corrections[row] = max == old_max ? 0.0F : old_max - max;  // equal infinities have no difference
+    }
+    for (int64_t row = 0; row < tiles.Size(tile); row += kLanes) {  // the scratch is padded
+      Store(scratch.corrections + row, Exp2(Load(scratch.corrections + row)));
+    }
+    for (int64_t row = 0; row < tiles.Size(tile); ++row) {
+      const RowRange range = RangeOf(tiles.Begin(tile) + row);
+      float* scores = scratch.scores + row * kKvStep;
+      if (range.Empty()) {
+        std::memset(scores, 0, static_cast<size_t>(range.count) * sizeof(float));
+        continue;
+      }
+      const float sum = WeightsOf(range.count, maxima[row], scores);
+      sums[row] = sums[row] * scratch.corrections[row] + sum;
     }
   }
 
-  // One tile of rows: block by block as the values lie in memory.
-  void ValuesInPlace() const {
-    const int64_t stride = ValueStride(task.value_dim);
-    for (int64_t block = 0; block < Blocks(); ++block) {
-      const auto* values = reinterpret_cast<const typename Elements::Element*>(Values(block));
-      const int64_t rest = count - block * kKvBlock;
-      ValueTileArgs args{.weights = scratch.scores + block * kKvBlock, .values = values, .value_stride = stride,
-                         .count = rest < kKvBlock ? rest : kKvBlock,
-                         .maybe_corrections = block == 0 ? scratch.corrections : nullptr,
-                         .sums = state.values, .sum_stride = stride};
-      int64_t i = 0;
-      for (; i + kTileVectors * kLanes <= stride; i += kTileVectors * kLanes) {
-        args.values = values + i;
-        args.sums = state.values + i;
-        ValueRows<Elements, kTileVectors>(tiles.Size(0), args);
-      }
-      for (; i < stride; i += kLanes) {
-        args.values = values + i;
-        args.sums = state.values + i;
-        ValueRows<Elements, 1>(tiles.Size(0), args);
+  // `C` vectors of values beginning at `i`, of positions [begin, begin + count) of the step.
+  template <typename From, int C>
+  void ValueColumns(int64_t tile, int64_t begin, ValueTileArgs args) const {
+    args.weights = scratch.scores + begin;
+    args.maybe_corrections = begin == 0 ? scratch.corrections : nullptr;
+    args.sum_stride = Stride();
+    ValueRows<From, C>(tiles.Size(tile), args);
+  }
+
+  // Values as they lie in memory: block by block.
+  void ValuesInPlace(int64_t tile) const {
+    for (int64_t begin = 0; begin < count; begin += kKvBlock) {
+      const std::byte* next = NextAfterValues(begin / kKvBlock);
+      float* sums = state.values + tiles.Begin(tile) * Stride();
+      for (int64_t i = 0; i < Stride();) {
+        const ValueTileArgs args{.values = ValuesOf(begin) + i,
+                                 .next = next + i * kKvBlock * static_cast<int64_t>(sizeof(Element)),
+                                 .value_stride = Stride(),
+                                 .count = count - begin < kKvBlock ? count - begin : kKvBlock,
+                                 .sums = sums + i};
+        if (i + kTileVectors * kLanes <= Stride()) {
+          ValueColumns<Elements, kTileVectors>(tile, begin, args);
+          i += kTileVectors * kLanes;
+        } else {
+          ValueColumns<Elements, 1>(tile, begin, args);
+          i += kLanes;
+        }
       }
     }
   }
 
-  // All tiles, with `C` vectors of the values beginning at `i` converted once for all of them.
-  template <int C>
-  void ValueColumns(int64_t i) const {
-    const int64_t stride = ValueStride(task.value_dim);
-    for (int64_t p = 0; p < count; ++p) {
-      const auto* values = reinterpret_cast<const typename Elements::Element*>(Values(p / kKvBlock)) +
-                           p % kKvBlock * stride + i;
-      for (int c = 0; c < C; ++c) {
-        Store(scratch.converted + (p * C + c) * kLanes, Elements::LoadVec(values + c * kLanes));
+  // Converted values: chunk by chunk over the whole step.
+  void ValuesConverted(int64_t tile) const {
+    constexpr int64_t kChunk = kTileVectors * kLanes;
+    static_assert(kTileVectors == 2 && kValueLanes % kLanes == 0);
+    float* sums = state.values + tiles.Begin(tile) * Stride();
+    for (int64_t chunk = 0; chunk < Stride(); chunk += kChunk) {
+      const int64_t width = Stride() - chunk < kChunk ? Stride() - chunk : kChunk;
+      const ValueTileArgs args{.values = scratch.values + chunk * kKvStep, .value_stride = width, .count = count,
+                               .sums = sums + chunk};
+      if (width == kChunk) {
+        ValueColumns<ElementsF32, kTileVectors>(tile, 0, args);
+      } else {
+        ValueColumns<ElementsF32, 1>(tile, 0, args);
       }
     }
-    for (int64_t tile = 0; tile < tiles.count; ++tile) {
-      const int64_t row = tiles.Begin(tile);
-      ValueRows<ElementsF32, C>(
-          tiles.Size(tile),
-          {.weights = scratch.scores + row * kKvStep, .values = scratch.converted, .value_stride = C * kLanes,
-           .count = count, .maybe_corrections = scratch.corrections + row,
-           .sums = state.values + row * stride + i, .sum_stride = stride});
-    }
-  }
-
-  void ValuesConverted() const {
-    const int64_t stride = ValueStride(task.value_dim);
-    int64_t i = 0;
-    for (; i + kTileVectors * kLanes <= stride; i += kTileVectors * kLanes) ValueColumns<kTileVectors>(i);
-    for (; i < stride; i += kLanes) ValueColumns<1>(i);
   }
 
   void Run() const {
-    Scores();
-    ApplyScales(true);
-    Softmax();
-    ApplyScales(false);
-    if (Converts()) {
-      ValuesConverted();
-    } else {
-      ValuesInPlace();
+    if (Converts()) Convert();
+    for (int64_t tile = 0; tile < tiles.count; ++tile) {
+      Scores(tile);
+      ApplyScales(tile, true);
+      Softmax(tile);
+      ApplyScales(tile, false);
+      if (Converts()) {
+        ValuesConverted(tile);
+      } else {
+        ValuesInPlace(tile);
+      }
     }
   }
 };
@@ -334,8 +419,8 @@ struct AttentionStep {
 template <typename Elements>
 void Attend(const AttentionTask& task, const AttentionState& out) noexcept {
   const RowTiles tiles(int64_t{task.tokens} * task.group);
-  const AttentionScratch scratch = CutScratch(task, tiles.rows);
-  PackQueries(task, tiles, scratch.queries);
+  const AttentionScratch scratch = CutScratch(task);
+  if (!task.queries_packed) PackQueries(task, tiles, scratch.queries);
   for (int64_t row = 0; row < tiles.rows; ++row) {
     out.maxima[row] = -__builtin_inff();
     out.sums[row] = 0;
@@ -349,7 +434,7 @@ void Attend(const AttentionTask& task, const AttentionState& out) noexcept {
   }
   for (int64_t position = begin; position < end; position += kKvStep) {
     const int64_t count = end - position < kKvStep ? end - position : kKvStep;
-    AttentionStep<Elements>{task, tiles, scratch, out, position, count}.Run();
+    AttentionStep<Elements>{task, tiles, scratch, out, position, count, end}.Run();
   }
 }
 

@@ -12,20 +12,20 @@ inline Vec Exp2Fraction(Vec r) {
   return Fma(p, r, Set(1.0F));
 }
 
-// 2^x for x <= 127.5; below 2^-126 the result is zero.
+// 2^x for x <= 127.4; below 2^-126 the result is zero.
 inline Vec Exp2(Vec x) {
-  const Vec n = Round(x);
-  const Vec value = ScaleByPower(Exp2Fraction(Sub(x, n)), n);
-  return SelectLess(x, Set(-126.0F), Zero(), value);
+  const Vec power = RoundToPower(x);
+  return ScaleByPower(Exp2Fraction(Sub(x, PowerValue(power))), power, x, Set(-126.0F));
 }
 
-// e^x, x clamped to 88 from above. x / ln 2 is split in an integer and a fraction before its rounding can be seen (Cody &
-// Waite 1980): x - n ln 2 in two steps, ln 2 = high + low with few bits in high.
+// e^x, x clamped to 88 from above; below e^-87 the result is zero. x / ln 2 is split in an integer and a fraction before
+// its rounding can be seen (Cody & Waite 1980): x - n ln 2 in two steps, ln 2 = high + low with few bits in high.
 inline Vec Exp(Vec x) {
+  const Vec log2_e = Set(0x1.715476p0F);
   const Vec clamped = Min(Set(88.0F), x);
-  const Vec n = Round(Mul(clamped, Set(0x1.715476p0F)));
+  const Vec power = RoundToPower(Mul(clamped, log2_e));
+  const Vec n = PowerValue(power);
   Vec r = Fma(n, Set(-0x1.62E400p-1F), clamped);
   r = Fma(n, Set(-0x1.7F7D1Cp-20F), r);
-  const Vec value = ScaleByPower(Exp2Fraction(Mul(r, Set(0x1.715476p0F))), n);
-  return SelectLess(clamped, Set(-87.0F), Zero(), value);
+  return ScaleByPower(Exp2Fraction(Mul(r, log2_e)), power, clamped, Set(-87.0F));
 }

@@ -25,15 +25,15 @@ inline Vec Fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }  // a *
 // b where either is NaN.
 inline Vec Min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 inline Vec Max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
-inline Vec Round(Vec a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-// a * 2^n for integers n in [-126, 127].
-inline Vec ScaleByPower(Vec a, Vec n) {
-  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-  return _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
-}
-// a < b ? yes : no in each lane.
-inline Vec SelectLess(Vec a, Vec b, Vec yes, Vec no) {
-  return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+// x = n + rest with n the nearest integer, |x| < 2^22: adding 1.5 * 2^23 leaves no room for a fraction, and its low bits
+// are n. Outside that range ScaleByPower's result is zero.
+inline Vec RoundToPower(Vec x) { return _mm256_add_ps(x, _mm256_set1_ps(0x1.8p23F)); }
+inline Vec PowerValue(Vec power) { return _mm256_sub_ps(power, _mm256_set1_ps(0x1.8p23F)); }
+// a * 2^n in the lanes where low <= x, zero in the others; 2^n * a is a normal number. NaN lanes of a stay NaN.
+inline Vec ScaleByPower(Vec a, Vec power, Vec x, Vec low) {
+  const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(power), 23);
+  const __m256i scaled = _mm256_add_epi32(_mm256_castps_si256(a), exponent);
+  return _mm256_and_ps(_mm256_castsi256_ps(scaled), _mm256_cmp_ps(x, low, _CMP_NLT_UQ));
 }
 // Lanes [begin, end) of v, `other` elsewhere; both limits may be outside [0, kLanes].
 inline Vec SelectRange(Vec v, int64_t begin, int64_t end, Vec other) {

@@ -24,12 +24,15 @@ inline Vec Fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }  // a *
 // b where either is NaN.
 inline Vec Min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Vec Max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
-inline Vec Round(Vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-// a * 2^n for integers n in [-126, 127].
-inline Vec ScaleByPower(Vec a, Vec n) { return _mm512_scalef_ps(a, n); }
-// a < b ? yes : no in each lane.
-inline Vec SelectLess(Vec a, Vec b, Vec yes, Vec no) {
-  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+// x = n + rest with n the nearest integer, |x| < 2^22: adding 1.5 * 2^23 leaves no room for a fraction, and its low bits
+// are n. Outside that range ScaleByPower's result is zero.
+inline Vec RoundToPower(Vec x) { return _mm512_add_ps(x, _mm512_set1_ps(0x1.8p23F)); }
+inline Vec PowerValue(Vec power) { return _mm512_sub_ps(power, _mm512_set1_ps(0x1.8p23F)); }
+// a * 2^n in the lanes where low <= x, zero in the others; 2^n * a is a normal number. NaN lanes of a stay NaN.
+inline Vec ScaleByPower(Vec a, Vec power, Vec x, Vec low) {
+  const __mmask16 in = _mm512_cmp_ps_mask(x, low, _CMP_NLT_UQ);
+  const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(power), 23);
+  return _mm512_castsi512_ps(_mm512_maskz_add_epi32(in, _mm512_castps_si512(a), exponent));
 }
 // Lanes [begin, end) of v, `other` elsewhere; both limits may be outside [0, kLanes].
 inline Vec SelectRange(Vec v, int64_t begin, int64_t end, Vec other) {

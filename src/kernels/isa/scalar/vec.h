@@ -36,15 +36,14 @@ inline Vec Fma(Vec a, Vec b, Vec c) { return a * b + c; }  // rounded twice: the
 // b where either is NaN.
 inline Vec Min(Vec a, Vec b) { return Blend(a < b, a, b); }
 inline Vec Max(Vec a, Vec b) { return Blend(a > b, a, b); }
-// Adding and taking away 1.5 * 2^23 leaves no room for a fraction; |a| < 2^22.
-inline Vec Round(Vec a) { return (a + Set(0x1.8p23F)) - Set(0x1.8p23F); }
-// a * 2^n for integers n in [-126, 127].
-inline Vec ScaleByPower(Vec a, Vec n) {
-  const Ints shifted = AsInts(n + Set(0x1.8p23F));  // the integer is in the low bits
-  return a * AsFloats((shifted + 127) << 23);
+// x = n + rest with n the nearest integer, |x| < 2^22: adding 1.5 * 2^23 leaves no room for a fraction, and its low bits
+// are n. Outside that range ScaleByPower's result is zero.
+inline Vec RoundToPower(Vec x) { return x + Set(0x1.8p23F); }
+inline Vec PowerValue(Vec power) { return power - Set(0x1.8p23F); }
+// a * 2^n in the lanes where low <= x, zero in the others; 2^n * a is a normal number. NaN lanes of a stay NaN.
+inline Vec ScaleByPower(Vec a, Vec power, Vec x, Vec low) {
+  return AsFloats((AsInts(a) + (AsInts(power) << 23)) & ~(x < low));
 }
-// a < b ? yes : no in each lane.
-inline Vec SelectLess(Vec a, Vec b, Vec yes, Vec no) { return Blend(a < b, yes, no); }
 // Lanes [begin, end) of v, `other` elsewhere; both limits may be outside [0, kLanes].
 inline Vec SelectRange(Vec v, int64_t begin, int64_t end, Vec other) {
   return Blend((Lane() >= static_cast<int32_t>(begin)) & (Lane() < static_cast<int32_t>(end)), v, other);
