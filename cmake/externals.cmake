@@ -12,3 +12,6 @@ set(pingti_external_links_formats OpenSSL::Crypto)
 set(pingti_external_links_net OpenSSL::SSL OpenSSL::Crypto)
 set(pingti_external_links_store OpenSSL::Crypto)
 set(pingti_external_links_server OpenSSL::Crypto)
+set(pingti_external_links_text pingti_rs)
+
+include(cmake/rust.cmake)

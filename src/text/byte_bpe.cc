@@ -1,4 +1,5 @@
-// Byte-level BPE: the text's bytes are the smallest tokens, so that any text can be said and nothing is unknown.
+// Byte-level BPE: the text's bytes are the smallest tokens, so that any text can be said and
+// nothing is unknown.
 #include <array>
 #include <cstring>
 #include <memory>
@@ -12,8 +13,8 @@
 namespace pingti::text {
 namespace {
 
-// Vocabularies write bytes as printable characters: those that are printable in Latin-1 as themselves, the others as
-// U+0100 onwards.
+// Vocabularies write bytes as printable characters: those that are printable in Latin-1 as
+// themselves, the others as U+0100 onwards.
 class ByteAlphabet final {
  public:
   ByteAlphabet() {
@@ -55,8 +56,8 @@ std::string BytesOf(const ByteAlphabet& alphabet, std::string_view token) {
   return bytes;
 }
 
-// Pieces met earlier in the same text, with the place of their tokens in the output: most words of a long text
-// have been seen before.
+// Pieces met earlier in the same text, with the place of their tokens in the output: most words of
+// a long text have been seen before.
 class SeenPieces final {
  public:
   explicit SeenPieces(size_t text_bytes) : entries_(text_bytes >= kTextBytesMin ? kEntries : 0) {}
@@ -115,7 +116,8 @@ class ByteBpe final : public VocabularyTokenizer {
   void IndexWholePieces() {
     whole_pieces_ = StringIndex(spec().tokens.size());
     for (int32_t id = 0; id < vocab_size(); ++id) {
-      if (TypeOf(id) == TokenType::kNormal) whole_pieces_.Add(bytes().Of(static_cast<size_t>(id)), id);
+      if (TypeOf(id) == TokenType::kNormal)
+        whole_pieces_.Add(bytes().Of(static_cast<size_t>(id)), id);
     }
   }
 
@@ -146,7 +148,8 @@ class ByteBpe final : public VocabularyTokenizer {
     scratch.clear();
     for (const char c : piece) {
       const int32_t token = byte_tokens_[static_cast<uint8_t>(c)];
-      // A vocabulary may lack bytes that its training text had not; then they are unknown, or lost as its authors had it.
+      // A vocabulary may lack bytes that its training text had not; then they are unknown, or lost
+      // as its authors had it.
       if (token >= 0) {
         scratch.push_back(token);
       } else if (spec().unknown >= 0) {
@@ -165,7 +168,8 @@ class ByteBpe final : public VocabularyTokenizer {
 
 Result<MergeTable> ParseMerges(const TokenizerSpec& spec) {
   StringIndex index(spec.tokens.size());
-  for (size_t id = 0; id < spec.tokens.size(); ++id) index.Add(spec.tokens[id], static_cast<int32_t>(id));
+  for (size_t id = 0; id < spec.tokens.size(); ++id)
+    index.Add(spec.tokens[id], static_cast<int32_t>(id));
   MergeTable merges(spec.merges.size());
   std::string joined;
   for (size_t rank = 0; rank < spec.merges.size(); ++rank) {
@@ -195,7 +199,8 @@ Result<MergeTable> ParseMerges(const TokenizerSpec& spec) {
 Result<std::shared_ptr<const Tokenizer>> MakeByteBpe(TokenizerSpec spec) {
   const Pretokenizer* pretokenizer = Pretokenizer::Find(spec.pre.empty() ? "default" : spec.pre);
   if (pretokenizer == nullptr) {
-    return SpecError("pre", "no pre-tokenizer \"" + spec.pre + "\"; known: " + Pretokenizer::Names());
+    return SpecError("pre",
+                     "no pre-tokenizer \"" + spec.pre + "\"; known: " + Pretokenizer::Names());
   }
   if (spec.merges.empty()) return SpecError("merges", "missing; a gpt2 vocabulary needs them");
   PT_ASSIGN(MergeTable merges, ParseMerges(spec));

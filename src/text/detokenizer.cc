@@ -9,7 +9,8 @@ namespace {
 
 // Kinds whose words carry the space before them: the one before the first word is not the text's.
 bool DropsFirstSpace(const TokenizerSpec& spec) {
-  return spec.model == "bert" || ((spec.model == "llama" || spec.model == "t5") && spec.add_space_prefix);
+  return spec.model == "bert" ||
+         ((spec.model == "llama" || spec.model == "t5") && spec.add_space_prefix);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Detokenizer: token ids to text, piece by piece; never emits part of a UTF-8 character. One per answer, not shared.
+// Detokenizer: token ids to text, piece by piece; never emits part of a UTF-8 character. One per
+// answer, not shared.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@ class Detokenizer final {
  public:
   Detokenizer(std::shared_ptr<const Tokenizer> tokenizer, bool keep_special);
 
-  // The characters that `token` completes; empty while a character is incomplete. Bytes that can never become
-  // valid UTF-8 come out as U+FFFD.
+  // The characters that `token` completes; empty while a character is incomplete. Bytes that can
+  // never become valid UTF-8 come out as U+FFFD.
   std::string Append(int32_t token);
   // What is left at the end: U+FFFD for an incomplete character, or nothing.
   std::string Finish();

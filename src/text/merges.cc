@@ -75,7 +75,8 @@ void MergeTable::MergeLong(std::vector<int32_t>& tokens) const {
   PT_CHECK(tokens.size() < kNone, "a piece has fewer than 2^32 bytes");
   const auto size = static_cast<uint32_t>(tokens.size());
   std::vector<uint32_t> next(size), previous(size);
-  // Candidates as rank << 32 | position of the left token: the order of merging is the order of these numbers.
+  // Candidates as rank << 32 | position of the left token: the order of merging is the order of
+  // these numbers.
   std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<>> candidates;
   const auto consider = [&](uint32_t left) {
     if (left >= size || next[left] >= size) return;

@@ -1,4 +1,5 @@
-// MergeTable: the merge rules of byte-level BPE, and the merging of one piece. Immutable after building; thread-safe.
+// MergeTable: the merge rules of byte-level BPE, and the merging of one piece. Immutable after
+// building; thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +27,8 @@ class MergeTable final {
   // rank kNone where the pair is not merged.
   Rule Find(Pair pair) const;
 
-  // Applies the rules to `tokens`, lowest rank first, leftmost first among equals, until none fits. O(n log n).
+  // Applies the rules to `tokens`, lowest rank first, leftmost first among equals, until none fits.
+  // O(n log n).
   void Merge(std::vector<int32_t>& tokens) const;
 
  private:

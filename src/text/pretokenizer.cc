@@ -17,7 +17,8 @@ struct Char {
   bool IsNewline() const { return code == '\r' || code == '\n'; }
 };
 
-// A piece of text under the eyes of a splitter: nothing beyond its end is seen, as look-ahead demands.
+// A piece of text under the eyes of a splitter: nothing beyond its end is seen, as look-ahead
+// demands.
 class Piece final {
  public:
   explicit Piece(std::string_view text)
@@ -80,7 +81,8 @@ size_t SkipContraction(const Piece& piece, size_t pos, Case letter_case) {
   if (piece.byte(pos) != '\'') return pos;
   const auto letter = [&](size_t at) {
     const char c = piece.byte(at);
-    return letter_case == Case::kIgnore && c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    return letter_case == Case::kIgnore && c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A'))
+                                                                : c;
   };
   const char first = letter(pos + 1);
   if (first == 's' || first == 't' || first == 'm' || first == 'd') return pos + 2;
@@ -92,7 +94,8 @@ size_t SkipContraction(const Piece& piece, size_t pos, Case letter_case) {
   return pos;
 }
 
-// \s+(?!\S)|\s+ : a run of white space up to the piece's end, or all but its last character, or that one alone.
+// \s+(?!\S)|\s+ : a run of white space up to the piece's end, or all but its last character, or
+// that one alone.
 size_t SkipSpaceRun(const Piece& piece, size_t pos) {
   size_t last = pos;
   size_t at = pos;
@@ -138,8 +141,8 @@ size_t SkipNumbers(const Piece& piece, size_t pos, uint32_t count_max) {
   return pos;
 }
 
-// (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?W+|\p{N}{1,digits}| ?[^\s W \p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-// where W (`word`) is \p{L}, or [\p{L}\p{M}].
+// (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?W+|\p{N}{1,digits}| ?[^\s W
+// \p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ where W (`word`) is \p{L}, or [\p{L}\p{M}].
 Match MatchWords(const Piece& piece, size_t pos, uint32_t digits, uint8_t word) {
   if (const size_t end = SkipContraction(piece, pos, Case::kIgnore); end > pos) return {pos, end};
   const Char first = piece.At(pos);
@@ -165,8 +168,9 @@ Match MatchMarkedWords(const Piece& piece, size_t pos, uint32_t digits) {
   return MatchWords(piece, pos, digits, kLetter | kMark);
 }
 
-// [ASCII punctuation][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-// A character that none of these takes joins its neighbours of that kind.
+// [ASCII punctuation][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|
+// ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ A character that none of these takes joins its
+// neighbours of that kind.
 Match MatchDeepseekV3(const Piece& piece, size_t pos, uint32_t) {
   constexpr uint8_t kWord = kLetter | kMark;
   constexpr uint8_t kSign = kPunctuation | kSymbol;
@@ -231,7 +235,8 @@ Match MatchTrailingSpace(const Piece& piece, size_t pos, uint32_t) {
 // X+ or \s?X+ for a set X of characters.
 template <typename InSet>
 Match MatchRun(const Piece& piece, size_t pos, bool space_before, InSet in_set) {
-  size_t previous_space = piece.end();  // where the character before `at` began if it is white space
+  size_t previous_space =
+      piece.end();  // where the character before `at` began if it is white space
   for (size_t at = pos; at < piece.end();) {
     const Char next = piece.At(at);
     if (in_set(next)) {
@@ -304,9 +309,9 @@ constexpr Step kFalcon[] = {{MatchSigns, 1}, {MatchGpt2}, {MatchThreeDigits}};
 constexpr Step kWordsDigits1[] = {{MatchLetterWords, 1}};
 constexpr Step kWordsDigits3[] = {{MatchLetterWords, 3}};
 constexpr Step kMarkedWordsDigits1[] = {{MatchMarkedWords, 1}};
-constexpr Step kDeepseekLlm[] = {{MatchNewline},       {MatchSpacedClass, kCased},
-                                 {MatchWideSigns},     {MatchTrailingSpace},
-                                 {MatchEastAsian},     {MatchNumbers, kDigitsUnlimited}};
+constexpr Step kDeepseekLlm[] = {{MatchNewline},   {MatchSpacedClass, kCased},
+                                 {MatchWideSigns}, {MatchTrailingSpace},
+                                 {MatchEastAsian}, {MatchNumbers, kDigitsUnlimited}};
 constexpr Step kDeepseekCoder[] = {{MatchNewline},
                                    {MatchSpacedClass, kLetter},
                                    {MatchSpacedClass, kPunctuation},

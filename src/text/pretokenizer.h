@@ -1,5 +1,6 @@
-// Pretokenizer: cuts a text into the pieces within which byte-level BPE merges. The splitters are written by hand, one for
-// each pattern that published models use: no regex engine, linear time on any input. Immutable; thread-safe.
+// Pretokenizer: cuts a text into the pieces within which byte-level BPE merges. The splitters are
+// written by hand, one for each pattern that published models use: no regex engine, linear time on
+// any input. Immutable; thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,8 @@ class Pretokenizer final {
   // All names, for error messages: "gpt-2, smollm, ...".
   static std::string Names();
 
-  // The end of each piece, ascending; the last is text.size(). None is empty. Invalid UTF-8 counts as characters of no class.
+  // The end of each piece, ascending; the last is text.size(). None is empty. Invalid UTF-8 counts
+  // as characters of no class.
   std::vector<size_t> Split(std::string_view text) const;
   // A piece that is a token of the vocabulary is taken whole, without merging.
   bool whole_pieces_first() const { return whole_pieces_first_; }
@@ -27,7 +29,8 @@ class Pretokenizer final {
   // One pattern of the sequence. Each cuts the pieces that the ones before it left.
   struct Step;
 
-  constexpr Pretokenizer(std::string_view name, std::span<const Step> steps, bool whole_pieces_first)
+  constexpr Pretokenizer(std::string_view name, std::span<const Step> steps,
+                         bool whole_pieces_first)
       : name_(name), steps_(steps), whole_pieces_first_(whole_pieces_first) {}
 
  private:

@@ -1,5 +1,6 @@
-// SpecialMatcher: finds the tokens of a vocabulary that are matched as whole texts, before any other splitting: control
-// tokens (where the text is trusted) and user-defined ones (everywhere). Immutable; thread-safe. Borrows the texts.
+// SpecialMatcher: finds the tokens of a vocabulary that are matched as whole texts, before any
+// other splitting: control tokens (where the text is trusted) and user-defined ones (everywhere).
+// Immutable; thread-safe. Borrows the texts.
 #pragma once
 
 #include <array>

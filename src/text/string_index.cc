@@ -12,7 +12,7 @@ StringIndex::StringIndex(size_t count_max)
 
 size_t StringIndex::Locate(std::string_view text) const {
   const size_t mask = slots_.size() - 1;
-  size_t at = std::hash<std::string_view>{}(text) & mask;
+  size_t at = std::hash<std::string_view>{}(text)&mask;
   while (slots_[at].number >= 0 && slots_[at].text != text) at = (at + 1) & mask;
   return at;
 }

@@ -1,5 +1,5 @@
-// StringIndex: from a string to its number, for a fixed list of strings that it borrows. A flat hash table, built once;
-// reading is thread-safe.
+// StringIndex: from a string to its number, for a fixed list of strings that it borrows. A flat
+// hash table, built once; reading is thread-safe.
 #pragma once
 
 #include <cstddef>

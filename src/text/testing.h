@@ -10,9 +10,10 @@
 
 namespace pingti::text::testing {
 
-// Byte-level BPE with a token for each byte (in the order of the bytes), one for each merge, then `control` ones.
-// Merges are written as in model files ("h e"; U+0120 is the space).
-inline TokenizerSpec ByteBpeSpec(std::vector<std::string> merges, std::vector<std::string> control = {}) {
+// Byte-level BPE with a token for each byte (in the order of the bytes), one for each merge, then
+// `control` ones. Merges are written as in model files ("h e"; U+0120 is the space).
+inline TokenizerSpec ByteBpeSpec(std::vector<std::string> merges,
+                                 std::vector<std::string> control = {}) {
   TokenizerSpec spec;
   spec.model = "gpt2";
   spec.pre = "gpt-2";

@@ -14,7 +14,8 @@ using testing::ByteBpeSpec;
 using testing::Texts;
 using Strings = std::vector<std::string>;
 
-const std::vector<std::string> kMerges = {"h e", "l l", "he ll", "hell o", "Ġ w", "1 2", "a a", "aa aa"};
+const std::vector<std::string> kMerges = {"h e", "l l", "he ll", "hell o",
+                                          "Ġ w", "1 2", "a a",   "aa aa"};
 
 std::shared_ptr<const Tokenizer> Make(TokenizerSpec spec) {
   auto tokenizer = Tokenizer::Create(std::move(spec));
@@ -49,17 +50,19 @@ TEST(ByteBpe, LongPiecesMergeAsShortOnes) {
   }
 }
 
-TEST(ByteBpe, OneLineOfAMegabyteIsNotQuadratic) {
-  constexpr size_t kBytes = 1 << 20;
+TEST(ByteBpe, LongLinesOfOneClassAreNotQuadratic) {
+  constexpr size_t kBytes = 1 << 18;
   for (const char* pre : {"gpt-2", "smollm", "qwen2", "llama-bpe", "default", "deepseek-llm",
                           "deepseek-coder", "deepseek-v3"}) {
     TokenizerSpec spec = ByteBpeSpec(kMerges);
     spec.pre = pre;
     const auto tokenizer = Make(std::move(spec));
-    for (const char* unit : {"a", "1", " ", "\n", "!", " \n", "'", "\xCC\x81", "\xFF", "\xE3\x80\x80"}) {
+    for (const char* unit :
+         {"a", "1", " ", "\n", "!", " \n", "'", "\xCC\x81", "\xFF", "\xE3\x80\x80"}) {
       std::string text;
       while (text.size() < kBytes) text += unit;
-      EXPECT_EQ(tokenizer->Decode(tokenizer->Encode(text, {}), false).size() >= kBytes, true) << pre;
+      EXPECT_EQ(tokenizer->Decode(tokenizer->Encode(text, {}), false).size() >= kBytes, true)
+          << pre;
       EXPECT_FALSE(tokenizer->Encode(text + "x", {}).empty());
     }
   }
@@ -67,9 +70,11 @@ TEST(ByteBpe, OneLineOfAMegabyteIsNotQuadratic) {
 
 TEST(ByteBpe, DecodesWhatItEncodes) {
   std::mt19937 random(7);
-  const Strings parts = {"hello", " ", "  ", "\r\n", "\t", "12345", "é", "中文", "👩‍👩‍👧", "'ll", "!?", "\u0301", "x"};
-  for (const char* pre : {"gpt-2", "smollm", "qwen2", "qwen35", "llama-bpe", "default", "falcon", "deepseek-llm",
-                          "deepseek-coder", "deepseek-v3"}) {
+  const Strings parts = {
+      "hello", " ",  "  ",     "\r\n", "\t", "12345", "é", "中文", "👩‍👩‍👧",
+      "'ll",   "!?", "\u0301", "x"};
+  for (const char* pre : {"gpt-2", "smollm", "qwen2", "qwen35", "llama-bpe", "default", "falcon",
+                          "deepseek-llm", "deepseek-coder", "deepseek-v3"}) {
     TokenizerSpec spec = ByteBpeSpec(kMerges);
     spec.pre = pre;
     const auto tokenizer = Make(std::move(spec));
@@ -81,7 +86,8 @@ TEST(ByteBpe, DecodesWhatItEncodes) {
       // Any bytes are kept too, though they cannot be shown.
       if (!text.empty()) text[random() % text.size()] = static_cast<char>(random());
       std::string bytes;
-      for (const int32_t id : tokenizer->Encode(text, {})) bytes += tokenizer->TokenBytes(id, false);
+      for (const int32_t id : tokenizer->Encode(text, {}))
+        bytes += tokenizer->TokenBytes(id, false);
       EXPECT_EQ(bytes, text) << pre;
     }
   }
@@ -96,7 +102,8 @@ TEST(Special, ControlTokensOnlyWhereTrusted) {
   };
   EXPECT_EQ(count({}), 0);
   EXPECT_EQ(count({.parse_special = true}), 2);
-  const TextRange first{0, 10}, last{15, 25}, inside{3, 4}, border_before{9, 10}, border_after{10, 15};
+  const TextRange first{0, 10}, last{15, 25}, inside{3, 4}, border_before{9, 10},
+      border_after{10, 15};
   EXPECT_EQ(count({.parse_special = true, .untrusted = {&first, 1}}), 1);
   EXPECT_EQ(count({.parse_special = true, .untrusted = {&last, 1}}), 1);
   EXPECT_EQ(count({.parse_special = true, .untrusted = {&inside, 1}}), 1);
@@ -113,25 +120,30 @@ TEST(Special, LongestWinsUnlessItIsNotTrusted) {
   const std::string text = "<|im_end|>!";
   EXPECT_EQ(Texts(*tokenizer, tokenizer->Encode(text, {.parse_special = true})), (Strings{text}));
   const TextRange mark{10, 11};
-  EXPECT_EQ(Texts(*tokenizer, tokenizer->Encode(text, {.parse_special = true, .untrusted = {&mark, 1}})),
-            (Strings{"<|im_end|>", "!"}));
+  EXPECT_EQ(
+      Texts(*tokenizer, tokenizer->Encode(text, {.parse_special = true, .untrusted = {&mark, 1}})),
+      (Strings{"<|im_end|>", "!"}));
 }
 
 TEST(Special, UserDefinedTokensAreFoundInAllText) {
   const auto tokenizer = MakeChat();
   const TextRange all{0, 7};
   for (const bool parse : {false, true}) {
-    EXPECT_EQ(Texts(*tokenizer, tokenizer->Encode("a<tool>", {.parse_special = parse, .untrusted = {&all, 1}})),
+    EXPECT_EQ(Texts(*tokenizer,
+                    tokenizer->Encode("a<tool>", {.parse_special = parse, .untrusted = {&all, 1}})),
               (Strings{"a", "<tool>"}));
   }
 }
 
 TEST(Special, BeginTokenIsAddedOnce) {
   const auto tokenizer = MakeChat();
-  EXPECT_EQ(Texts(*tokenizer, tokenizer->Encode("12", {.add_special = true})), (Strings{"<s>", "12"}));
-  EXPECT_EQ(Texts(*tokenizer, tokenizer->Encode("<s>12", {.add_special = true, .parse_special = true})),
+  EXPECT_EQ(Texts(*tokenizer, tokenizer->Encode("12", {.add_special = true})),
             (Strings{"<s>", "12"}));
-  EXPECT_EQ(Texts(*tokenizer, tokenizer->Encode("<s>12", {.parse_special = true})), (Strings{"<s>", "12"}));
+  EXPECT_EQ(
+      Texts(*tokenizer, tokenizer->Encode("<s>12", {.add_special = true, .parse_special = true})),
+      (Strings{"<s>", "12"}));
+  EXPECT_EQ(Texts(*tokenizer, tokenizer->Encode("<s>12", {.parse_special = true})),
+            (Strings{"<s>", "12"}));
 }
 
 TEST(Special, MergesNeverMakeAControlToken) {
@@ -203,7 +215,8 @@ TEST(Detokenizer, NeverCutsACharacter) {
 
 TEST(Detokenizer, ShowsBytesThatAreNoCharacter) {
   const auto tokenizer = Make(ByteBpeSpec(kMerges));
-  // As the Unicode standard replaces: one U+FFFD for each longest part of a character (Unicode 3.9, D93b).
+  // As the Unicode standard replaces: one U+FFFD for each longest part of a character (Unicode 3.9,
+  // D93b).
   EXPECT_EQ(tokenizer->Decode(tokenizer->Encode("a\xF0\x9F\xA6z", {}), false), "a\uFFFDz");
   EXPECT_EQ(tokenizer->Decode(tokenizer->Encode("\xED\xA0\x80", {}), false), "\uFFFD\uFFFD\uFFFD");
   EXPECT_EQ(tokenizer->Decode(tokenizer->Encode("\xC0\xAF\xFF", {}), false), "\uFFFD\uFFFD\uFFFD");

@@ -26,8 +26,8 @@ struct FoldSeveral {
 
 #include "text/unicode_tables.inc"
 
-// What a first byte says: how many bytes follow it, and between what the second must lie (so that overlong forms,
-// surrogates and codes beyond U+10FFFF are refused at the earliest byte).
+// What a first byte says: how many bytes follow it, and between what the second must lie (so that
+// overlong forms, surrogates and codes beyond U+10FFFF are refused at the earliest byte).
 struct Lead {
   uint8_t following;
   uint8_t second_min;
@@ -60,7 +60,8 @@ const FoldRun* FindRun(const FoldRun* begin, const FoldRun* end, char32_t code) 
 constexpr char32_t kHangulFirst = 0xAC00;
 constexpr char32_t kHangulLast = 0xD7A3;
 
-// Canonical decomposition of a Hangul syllable (Unicode 3.12): leading consonant, vowel, trailing consonant.
+// Canonical decomposition of a Hangul syllable (Unicode 3.12): leading consonant, vowel, trailing
+// consonant.
 void AppendHangul(char32_t code, std::u32string& out) {
   constexpr char32_t kVowels = 21, kTrailing = 28;
   const char32_t index = code - kHangulFirst;

@@ -1,5 +1,5 @@
-// Unicode: UTF-8 decoding and the character classes that pre-tokenizers name (\p{L}, \p{N} ...). Pure functions over
-// a generated table that is expanded once, at first use; thread-safe.
+// Unicode: UTF-8 decoding and the character classes that pre-tokenizers name (\p{L}, \p{N} ...).
+// Pure functions over a generated table that is expanded once, at first use; thread-safe.
 #pragma once
 
 #include <array>
@@ -13,13 +13,13 @@ namespace pingti::text {
 
 // Bits of a character's class.
 enum CharClass : uint8_t {
-  kLetter = 1,       // \p{L}
-  kMark = 2,         // \p{M}
-  kNumber = 4,       // \p{N}
-  kPunctuation = 8,  // \p{P}
-  kSymbol = 16,      // \p{S}
-  kSpace = 32,       // \s: White_Space
-  kCased = 64,       // the cased letters that deepseek-llm lists
+  kLetter = 1,         // \p{L}
+  kMark = 2,           // \p{M}
+  kNumber = 4,         // \p{N}
+  kPunctuation = 8,    // \p{P}
+  kSymbol = 16,        // \p{S}
+  kSpace = 32,         // \s: White_Space
+  kCased = 64,         // the cased letters that deepseek-llm lists
   kControlChar = 128,  // Cc, Cf, Co and what is not assigned
 };
 
@@ -41,8 +41,8 @@ struct Utf8Char {
 // The character at the start of `text`, which is not empty.
 Utf8Char DecodeUtf8(std::string_view text);
 void AppendUtf8(char32_t code, std::string& out);
-// Appends the whole characters of `text`, U+FFFD for what is invalid, and returns how many bytes at the end belong to
-// a character that is not complete.
+// Appends the whole characters of `text`, U+FFFD for what is invalid, and returns how many bytes at
+// the end belong to a character that is not complete.
 size_t AppendValidUtf8(std::string_view text, std::string& out);
 
 // Classes of all characters: 8 bits each, in pages of 256 that are shared where equal.

@@ -14,9 +14,21 @@ constexpr size_t kTokenBytesMax = 1 << 16;
 
 // Texts with which published models end a turn, whatever their file calls eos.
 constexpr std::string_view kEndTexts[] = {
-    "<|im_end|>",   "<|endoftext|>", "<|eot_id|>",      "<|eom_id|>", "<|end_of_text|>",
-    "<|end|>",      "</s>",          "<end_of_turn>",   "<|EOT|>",    "<｜end▁of▁sentence｜>",
-    "<|user|>",     "<|observation|>", "<|return|>",    "<|call|>",   "<|end_of_turn|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end_of_text|>",
+    "<|end|>",
+    "</s>",
+    "<end_of_turn>",
+    "<|EOT|>",
+    "<｜end▁of▁sentence｜>",
+    "<|user|>",
+    "<|observation|>",
+    "<|return|>",
+    "<|call|>",
+    "<|end_of_turn|>",
 };
 
 struct NamedId {
@@ -45,7 +57,8 @@ Status ValidateSpec(const TokenizerSpec& spec) {
   };
   if (count == 0) return SpecError("tokens", "the vocabulary is empty");
   if (count > kTokensMax) {
-    return SpecError("tokens", std::to_string(count) + " tokens, more than " + std::to_string(kTokensMax));
+    return SpecError("tokens",
+                     std::to_string(count) + " tokens, more than " + std::to_string(kTokensMax));
   }
   if (!spec.types.empty() && spec.types.size() != count) {
     return SpecError("token_type", sized(spec.types.size()));
@@ -53,26 +66,30 @@ Status ValidateSpec(const TokenizerSpec& spec) {
   if (!spec.scores.empty() && spec.scores.size() != count) {
     return SpecError("scores", sized(spec.scores.size()));
   }
-  for (const NamedId& named : {NamedId{"bos_token_id", spec.bos}, NamedId{"eos_token_id", spec.eos},
-                               NamedId{"eot_token_id", spec.eot}, NamedId{"unknown_token_id", spec.unknown},
-                               NamedId{"padding_token_id", spec.padding}}) {
+  for (const NamedId& named :
+       {NamedId{"bos_token_id", spec.bos}, NamedId{"eos_token_id", spec.eos},
+        NamedId{"eot_token_id", spec.eot}, NamedId{"unknown_token_id", spec.unknown},
+        NamedId{"padding_token_id", spec.padding}}) {
     if (named.id < -1 || named.id >= static_cast<int64_t>(count)) {
       return SpecError(named.key, "id " + std::to_string(named.id) + " is not one of " +
                                       std::to_string(count) + " tokens");
     }
   }
-  if (spec.add_bos && spec.bos < 0) return SpecError("bos_token_id", "missing, but add_bos_token is set");
-  if (spec.add_eos && spec.eos < 0) return SpecError("eos_token_id", "missing, but add_eos_token is set");
+  if (spec.add_bos && spec.bos < 0)
+    return SpecError("bos_token_id", "missing, but add_bos_token is set");
+  if (spec.add_eos && spec.eos < 0)
+    return SpecError("eos_token_id", "missing, but add_eos_token is set");
   StringIndex index(count);
   for (size_t id = 0; id < count; ++id) {
     const std::string& token = spec.tokens[id];
     if (token.size() > kTokenBytesMax) {
-      return SpecError("tokens", "token " + std::to_string(id) + " has " + std::to_string(token.size()) +
-                                     " bytes, more than " + std::to_string(kTokenBytesMax));
+      return SpecError("tokens", "token " + std::to_string(id) + " has " +
+                                     std::to_string(token.size()) + " bytes, more than " +
+                                     std::to_string(kTokenBytesMax));
     }
     if (const auto before = index.Add(token, static_cast<int32_t>(id))) {
-      return SpecError("tokens", Shown(token) + " stands twice, as " + std::to_string(*before) + " and " +
-                                     std::to_string(id));
+      return SpecError("tokens", Shown(token) + " stands twice, as " + std::to_string(*before) +
+                                     " and " + std::to_string(id));
     }
   }
   return Status::Ok();
@@ -100,14 +117,16 @@ VocabularyTokenizer::VocabularyTokenizer(TokenizerSpec spec)
 
 void VocabularyTokenizer::CollectEndTokens() {
   const auto add = [this](int32_t id) {
-    if (id >= 0 && std::ranges::find(end_tokens_, id) == end_tokens_.end()) end_tokens_.push_back(id);
+    if (id >= 0 && std::ranges::find(end_tokens_, id) == end_tokens_.end())
+      end_tokens_.push_back(id);
   };
   add(spec_.eos);
   add(spec_.eot);
   for (const std::string_view text : kEndTexts) {
     const int32_t id = index_.Find(text);
     // A word of the language that looks like one does not end an answer.
-    if (id >= 0 && (TypeOf(id) == TokenType::kControl || TypeOf(id) == TokenType::kUserDefined)) add(id);
+    if (id >= 0 && (TypeOf(id) == TokenType::kControl || TypeOf(id) == TokenType::kUserDefined))
+      add(id);
   }
 }
 

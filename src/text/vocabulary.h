@@ -1,5 +1,6 @@
-// VocabularyTokenizer: what all kinds of tokenizer share: the checked vocabulary, special tokens, begin and end tokens. A kind
-// adds how plain text becomes tokens. Immutable after construction; thread-safe.
+// VocabularyTokenizer: what all kinds of tokenizer share: the checked vocabulary, special tokens,
+// begin and end tokens. A kind adds how plain text becomes tokens. Immutable after construction;
+// thread-safe.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,8 @@
 
 namespace pingti::text {
 
-// Checks what holds for every kind: sizes, ids in range, no token twice. The error's field is the GGUF key.
+// Checks what holds for every kind: sizes, ids in range, no token twice. The error's field is the
+// GGUF key.
 Status ValidateSpec(const TokenizerSpec& spec);
 
 // An error about a key of the file: "tokenizer.ggml.<key>: message".

@@ -1,0 +1,162 @@
+// Tokenizers and chat templates of real model files against vectors and renderings of Python's. The
+// files are not in the repository: PINGTI_DATA and PINGTI_MODELS name the folders; what is absent
+// is skipped.
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <sstream>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "formats/model_file.h"
+#include "gtest/gtest.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace pingti::text {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The file in one of the folders that the environment names, or an empty path.
+fs::path Locate(const std::string& name) {
+  for (const char* variable : {"PINGTI_DATA", "PINGTI_MODELS"}) {
+    const char* folder = std::getenv(variable);
+    if (folder == nullptr) continue;
+    for (const fs::path& path : {fs::path(folder) / name, fs::path(folder) / "tokenizer" / name}) {
+      if (fs::exists(path)) return path;
+    }
+  }
+  return {};
+}
+
+TokenizerSpec ReadSpec(const formats::ModelFile& file) {
+  const auto key = [](const char* name) { return std::string("tokenizer.ggml.") + name; };
+  const auto id = [&](const char* name) {
+    return static_cast<int32_t>(file.Int(key(name))->value_or(-1));
+  };
+  TokenizerSpec spec;
+  spec.model = file.String(key("model"))->value_or("");
+  spec.pre = file.String(key("pre"))->value_or("");
+  spec.tokens = *std::move(file.Strings(key("tokens")).value());
+  spec.merges = file.Strings(key("merges"))->value_or(std::vector<std::string>{});
+  spec.scores = file.Floats(key("scores"))->value_or(std::vector<float>{});
+  for (const int64_t type : file.Ints(key("token_type"))->value_or(std::vector<int64_t>{})) {
+    spec.types.push_back(static_cast<TokenType>(type));
+  }
+  spec.bos = id(spec.model == "bert" ? "cls_token_id" : "bos_token_id");
+  spec.eos =
+      id(spec.model == "bert" ? "seperator_token_id" : "eos_token_id");  // the key is spelt so
+  spec.unknown = id("unknown_token_id");
+  spec.add_space_prefix = file.Bool(key("add_space_prefix"))->value_or(true);
+  return spec;
+}
+
+struct Vectors {
+  const char* name;        // ggml-vocab-<name>.gguf.inp and .out
+  const char* vocabulary;  // a file that has the vocabulary
+  bool lossless = true;
+};
+
+void PrintTo(const Vectors& vectors, std::ostream* out) { *out << vectors.name; }
+
+class RealTokenizer : public testing::TestWithParam<Vectors> {};
+
+TEST_P(RealTokenizer, GivesTheVectors) {
+  const std::string base = std::string("ggml-vocab-") + GetParam().name + ".gguf";
+  const fs::path input = Locate(base + ".inp"), output = Locate(base + ".out"),
+                 vocabulary = Locate(GetParam().vocabulary);
+  if (input.empty() || output.empty())
+    GTEST_SKIP() << "PINGTI_DATA does not hold " << base << ".inp";
+  if (vocabulary.empty())
+    GTEST_SKIP() << "neither PINGTI_DATA nor PINGTI_MODELS holds " << GetParam().vocabulary;
+  const auto file = formats::OpenModelFile(vocabulary);
+  ASSERT_TRUE(file.ok()) << file.status().ToString();
+  const auto tokenizer = Tokenizer::Create(ReadSpec(**file));
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().ToString();
+
+  const std::string separator = "\n__ggml_vocab_test__\n";
+  const std::string texts = *ReadFile(input);
+  std::istringstream lines(*ReadFile(output));
+  size_t count = 0;
+  for (size_t begin = 0, end; (end = texts.find(separator, begin)) != std::string::npos;
+       begin = end + separator.size()) {
+    const std::string text = texts.substr(begin, end - begin);
+    std::string line;
+    std::getline(lines, line);
+    std::istringstream numbers(line);
+    std::vector<int32_t> wanted;
+    for (int32_t number; numbers >> number;) wanted.push_back(number);
+    const std::vector<int32_t> found = (*tokenizer)->Encode(text, {});
+    EXPECT_EQ(found, wanted) << text;
+    if (GetParam().lossless) {
+      EXPECT_EQ((*tokenizer)->Decode(found, false), text);
+    }
+    ++count;
+  }
+  EXPECT_EQ(count, 46u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Vocabularies, RealTokenizer,
+    testing::Values(Vectors{"gpt-2", "ggml-vocab-gpt-2.gguf"},
+                    Vectors{"mpt", "ggml-vocab-mpt.gguf"},
+                    Vectors{"refact", "ggml-vocab-refact.gguf"},
+                    Vectors{"starcoder", "ggml-vocab-starcoder.gguf"},
+                    Vectors{"deepseek-coder", "ggml-vocab-deepseek-coder.gguf"},
+                    Vectors{"deepseek-r1-qwen", "deepseek-r1-distill-qwen.vocab.gguf"},
+                    Vectors{"qwen2", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"}));
+
+// tests/golden/templates/real_rendered.json: what Python's jinja2 makes of the templates in these
+// files.
+TEST(RealTemplates, RenderAsInPython) {
+  std::map<std::string, json::value> conversations;
+  for (const json::value& conversation :
+       ParseJson(*ReadFile("tests/golden/templates/conversations.json"))->as_array()) {
+    conversations[std::string(conversation.at("name").as_string())] = conversation;
+  }
+  std::map<std::string, std::shared_ptr<const ChatTemplate>> templates;
+  size_t compared = 0;
+  const json::value golden = *ParseJson(*ReadFile("tests/golden/templates/real_rendered.json"));
+  for (const json::value& row : golden.as_array()) {
+    const std::string name(row.at("file").as_string());
+    const fs::path path = Locate(name);
+    if (path.empty()) continue;
+    if (!templates.contains(name)) {
+      const auto file = formats::OpenModelFile(path);
+      ASSERT_TRUE(file.ok()) << file.status().ToString();
+      const auto tokenizer = Tokenizer::Create(ReadSpec(**file));
+      std::vector<std::string> control;
+      if (tokenizer.ok()) control = ControlTexts(**tokenizer);
+      const auto compiled =
+          ChatTemplate::Compile((*file)->String("tokenizer.chat_template")->value_or(""),
+                                std::string(row.at("bos").as_string()),
+                                std::string(row.at("eos").as_string()), std::move(control));
+      ASSERT_TRUE(compiled.ok()) << compiled.status().ToString();
+      templates[name] = *compiled;
+    }
+    const json::value& conversation =
+        conversations.at(std::string(row.at("conversation").as_string()));
+    SCOPED_TRACE(name + ": " + json::serialize(conversation));
+    ChatInput input;
+    input.messages = conversation.at("messages").as_array();
+    if (const json::value* tools = conversation.as_object().if_contains("tools"))
+      input.tools = tools->as_array();
+    if (const json::value* prompt = conversation.as_object().if_contains("add_generation_prompt")) {
+      input.add_generation_prompt = prompt->as_bool();
+    }
+    const auto prompt = templates[name]->Render(input);
+    ++compared;
+    if (row.as_object().contains("error")) {
+      EXPECT_FALSE(prompt.ok()) << prompt->text;
+      continue;
+    }
+    ASSERT_TRUE(prompt.ok()) << prompt.status().ToString();
+    EXPECT_EQ(prompt->text, std::string(row.at("rendered").as_string()));
+  }
+  if (compared == 0)
+    GTEST_SKIP() << "neither PINGTI_DATA nor PINGTI_MODELS holds a file with a template";
+}
+
+}  // namespace
+}  // namespace pingti::text
