@@ -1,5 +1,6 @@
 // 16-bit floats in plain integer arithmetic: the definition that the vector instructions of every level agree with.
-// Functions are static, because per-ISA files include this too (see fill.h). Thread-safe.
+// Functions are static, because per-ISA files include this (see fill.h); everything else takes tensor/float16.h,
+// against which the tests hold this. Thread-safe.
 #pragma once
 
 #include <cstdint>

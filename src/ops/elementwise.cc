@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "tensor/float16.h"
 
 namespace pingti::ops {
 
@@ -110,9 +111,7 @@ Result<std::vector<float>> ReadVector(const TensorView& tensor) {
   // Files do not align tensors of 16-bit values for us.
   std::vector<uint16_t> halves(n);
   std::memcpy(halves.data(), tensor.bytes.data(), tensor.bytes.size());
-  const kernels::VectorKernels vector = kernels::MakeTable(kernels::IsaLevel::kScalar).vector;
-  const auto convert = tensor.type == DType::kF16 ? vector.f16_to_f32 : vector.bf16_to_f32;
-  convert(halves.data(), static_cast<int64_t>(n), out.data());
+  std::transform(halves.begin(), halves.end(), out.begin(), tensor.type == DType::kF16 ? F16ToF32 : Bf16ToF32);
   return out;
 }
 

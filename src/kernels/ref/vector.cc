@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/fill.h"
-#include "kernels/half.h"
+#include "tensor/float16.h"
 
 namespace pingti::kernels::ref {
 namespace {
