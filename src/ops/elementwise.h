@@ -32,7 +32,7 @@ enum class RopePairs : uint8_t {
 struct RopeSpec {
   RopePairs pairs = RopePairs::kInterleaved;
   int64_t rotary_dim = 0;              // the first rotary_dim of each head rotate
-  std::vector<float> inverse_frequency;  // [rotary_dim / 2], radians per position
+  std::vector<float> inverse_frequency = {};  // [rotary_dim / 2], radians per position
   float magnitude = 1.0F;              // cos and sin are multiplied by it (YaRN's attention factor)
 };
 
@@ -47,7 +47,7 @@ struct RopeOptions {
   double beta_fast = 32.0;
   double beta_slow = 1.0;
   double attention_factor = 1.0;       // multiplies YaRN's own magnitude
-  std::vector<float> frequency_factors;  // llama3: inverse frequencies are divided by these (rope_freqs.weight)
+  std::vector<float> frequency_factors = {};  // llama3: inverse frequencies are divided by these (rope_freqs.weight)
 };
 RopeSpec MakeRope(const RopeOptions& options);
 
