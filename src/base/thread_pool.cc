@@ -81,6 +81,10 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : state_->threads) thread.join();
 }
 
+void ThreadPool::PinCaller() {
+  if (state_->options.pin && size_ > 1 && !state_->cpus.empty()) PinSelf(state_->cpus.front());
+}
+
 void ThreadPool::ResetCursor() { state_->cursor.store(0, std::memory_order_relaxed); }
 
 size_t ThreadPool::Take(size_t grain) {

@@ -27,6 +27,10 @@ class ThreadPool final {
 
   int size() const { return size_; }
 
+  // Pins the calling thread, the one that will call Run, to the CPU that the other workers leave free. Left to itself
+  // it may share a worker's CPU for seconds. Threads that it starts later inherit this.
+  void PinCaller();
+
   // fn(worker) for worker in [0, size()). `fn` must not throw.
   template <typename F>
   void Run(F&& fn) {
