@@ -1,5 +1,5 @@
 // Products of quantised tiles, over a level's vocabulary. Included inside a level's anonymous namespace, after
-// matmul_codes.inl.
+// matmul_codes.inl and one of matmul_dot4.inl and matmul_dot2.inl.
 //
 // Two ways, bit for bit the same:
 //   Direct   few columns (decode): codes are unpacked in registers, each read once from memory.
@@ -56,12 +56,7 @@ PT_INLINE void AddGroup(F32 (&acc)[kColumns], Quad quad, const GroupScales& s,
     for (int c = 0; c < kColumns; ++c) {
       dot[c] = DotStart<kType>(x.terms, c * T::kTermsPerChunk + term);
     }
-    for (int q = i * kQuads; q < (i + 1) * kQuads; ++q) {
-      const Codes w = quad(q);
-      for (int c = 0; c < kColumns; ++c) {
-        dot[c] = Dot<T::kWide>(dot[c], w, codes + c * kChunk + 4 * q);
-      }
-    }
+    DotQuads<kType, kColumns>(dot, quad, codes, i * kQuads, kQuads);
     for (int c = 0; c < kColumns; ++c) {
       acc[c] = AddScaled<kType>(acc[c], dot[c], s.scale[i], s.min[i],
                                 x.scales + c * kGroupsPerChunk + g, x.terms,

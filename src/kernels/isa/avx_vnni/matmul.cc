@@ -1,7 +1,27 @@
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
 #include "kernels/fill.h"
+#include "tensor/packed.h"
 
 namespace pingti::kernels::avx_vnni {
+namespace {
 
-void FillMatMul(MatMulKernels&) {}  // nothing is faster here than what the levels before have put in
+#include "kernels/generic/matmul_common.inl"
+#include "kernels/isa/avx2/matmul_vec.inl"
+#include "kernels/isa/avx_vnni/matmul_dot.inl"
+#include "kernels/generic/matmul_quantize.inl"
+#include "kernels/generic/matmul_codes.inl"
+#include "kernels/generic/matmul_dot4.inl"
+#include "kernels/generic/matmul_product.inl"
+#include "kernels/generic/matmul_float.inl"
+#include "kernels/generic/matmul_fill.inl"
+
+}  // namespace
+
+void FillMatMul(MatMulKernels& kernels) { FillProducts(kernels); }
 
 }  // namespace pingti::kernels::avx_vnni

@@ -13,6 +13,7 @@ namespace {
 #include "kernels/isa/scalar/matmul_vec.inl"
 #include "kernels/generic/matmul_quantize.inl"
 #include "kernels/generic/matmul_codes.inl"
+#include "kernels/generic/matmul_dot4.inl"
 #include "kernels/generic/matmul_product.inl"
 #include "kernels/generic/matmul_float.inl"
 #include "kernels/generic/matmul_fill.inl"

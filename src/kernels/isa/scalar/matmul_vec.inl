@@ -54,7 +54,6 @@ PT_INLINE F32 ToF32(const I32& a) {
 }
 
 inline constexpr bool kWideDotIsSigned = false;
-template <bool kWide>
 PT_INLINE I32 Dot(const I32& dot, const Codes& codes, const int8_t* quad) {
   return Each<I32>([&dot, &codes, quad](int i) {
     const Byte* c = codes.v + 4 * i;
