@@ -10,7 +10,11 @@ namespace pingti::text {
 Result<std::shared_ptr<const Tokenizer>> Tokenizer::Create(TokenizerSpec spec) {
   PT_TRY(ValidateSpec(spec));
   if (spec.model == "gpt2") return MakeByteBpe(std::move(spec));
-  return SpecError("model", "no tokenizer of kind \"" + spec.model + "\"; known: gpt2");
+  if (spec.model == "llama") return MakeSentencePieceBpe(std::move(spec));
+  if (spec.model == "t5") return MakeUnigram(std::move(spec));
+  if (spec.model == "bert") return MakeWordPiece(std::move(spec));
+  return SpecError("model",
+                   "no tokenizer of kind \"" + spec.model + "\"; known: gpt2, llama, t5, bert");
 }
 
 std::string Tokenizer::Decode(std::span<const int32_t> tokens, bool keep_special) const {

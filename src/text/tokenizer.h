@@ -27,6 +27,7 @@ struct TokenizerSpec {
   std::vector<float> scores;        // by id; SentencePiece kinds
   std::vector<TokenType> types;     // by id; empty: all normal
   std::vector<std::string> merges;  // "left right", best first; byte-level BPE
+  // "bert": bos and eos are the file's cls and separator tokens, both added.
   int32_t bos = -1, eos = -1, eot = -1, unknown = -1, padding = -1;  // -1: none
   bool add_bos = false;
   bool add_eos = false;

@@ -69,5 +69,8 @@ class VocabularyTokenizer : public Tokenizer {
 
 // The kinds. Each checks what it alone needs of the spec.
 Result<std::shared_ptr<const Tokenizer>> MakeByteBpe(TokenizerSpec spec);
+Result<std::shared_ptr<const Tokenizer>> MakeSentencePieceBpe(TokenizerSpec spec);
+Result<std::shared_ptr<const Tokenizer>> MakeUnigram(TokenizerSpec spec);
+Result<std::shared_ptr<const Tokenizer>> MakeWordPiece(TokenizerSpec spec);
 
 }  // namespace pingti::text

@@ -99,7 +99,10 @@ TEST_P(RealTokenizer, GivesTheVectors) {
 
 INSTANTIATE_TEST_SUITE_P(
     Vocabularies, RealTokenizer,
-    testing::Values(Vectors{"gpt-2", "ggml-vocab-gpt-2.gguf"},
+    testing::Values(Vectors{"llama-spm", "ggml-vocab-llama-spm.gguf"},
+                    Vectors{"phi-3", "ggml-vocab-phi-3.gguf"},
+                    Vectors{"bert-bge", "ggml-vocab-bert-bge.gguf", false},
+                    Vectors{"gpt-2", "ggml-vocab-gpt-2.gguf"},
                     Vectors{"mpt", "ggml-vocab-mpt.gguf"},
                     Vectors{"refact", "ggml-vocab-refact.gguf"},
                     Vectors{"starcoder", "ggml-vocab-starcoder.gguf"},
@@ -110,9 +113,9 @@ INSTANTIATE_TEST_SUITE_P(
 // tests/golden/templates/real_rendered.json: what Python's jinja2 makes of the templates in these
 // files.
 TEST(RealTemplates, RenderAsInPython) {
+  const json::value texts = *ParseJson(*ReadFile("tests/golden/templates/conversations.json"));
   std::map<std::string, json::value> conversations;
-  for (const json::value& conversation :
-       ParseJson(*ReadFile("tests/golden/templates/conversations.json"))->as_array()) {
+  for (const json::value& conversation : texts.as_array()) {
     conversations[std::string(conversation.at("name").as_string())] = conversation;
   }
   std::map<std::string, std::shared_ptr<const ChatTemplate>> templates;
