@@ -4,6 +4,7 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <algorithm>
 #include <optional>
 
 namespace pingti::net {
@@ -23,36 +24,35 @@ int32_t StatusOf(const error_code& error) {
 
 // Gives `parser` what it can take of pending + bytes. Beast wants the headers in one piece, so that an incomplete line
 // is kept in `pending`; body bytes are consumed as they come.
-template <typename Parser>
-error_code PutAll(Parser& parser, std::string& pending, std::string_view& bytes) {
+// `on_head` is called between the headers and the body; false ends.
+template <typename Parser, typename OnHead>
+error_code PutAll(Parser& parser, std::string& pending, std::string_view& bytes, const OnHead& on_head) {
   error_code error;
-  if (!pending.empty()) {
+  std::string joined = std::move(pending);
+  pending.clear();
+  if (!joined.empty()) joined.append(bytes);
+  std::string_view rest = joined.empty() ? bytes : std::string_view(joined);
+  bool stopped = false;
+  while (!error && !stopped && !rest.empty() && !parser.is_done()) {
+    const bool had_head = parser.is_header_done();
     // The parser remembers how far it has looked, so that one byte at a time costs no more than all at once.
-    const size_t before = pending.size();
-    pending.append(bytes);
-    const size_t used = parser.put(asio::buffer(pending), error);
+    const size_t used = parser.put(asio::buffer(rest.data(), rest.size()), error);
+    rest.remove_prefix(used);
     if (error == http::error::need_more) error = {};
-    if (error || (used == 0 && !parser.is_done())) {
-      bytes = {};
-      return error;
-    }
-    if (used < before) {
-      pending.erase(0, used);
-      bytes = {};
-    } else {
-      bytes.remove_prefix(used - before);
-      pending.clear();
-    }
+    const bool has_head = !error && !had_head && parser.is_header_done();
+    if (has_head) stopped = !on_head();
+    if (used == 0 && !has_head) break;
   }
-  while (!error && !bytes.empty() && !parser.is_done()) {
-    const size_t used = parser.put(asio::buffer(bytes.data(), bytes.size()), error);
-    bytes.remove_prefix(used);
-    if (error == http::error::need_more) error = {};
-    if (!error && used == 0 && !parser.is_done()) {
-      pending.assign(bytes);
-      bytes = {};
-    }
+  if (error || stopped || parser.is_done()) {
+    bytes = bytes.substr(bytes.size() - std::min(rest.size(), bytes.size()));
+    return error;
   }
+  if (rest.size() == joined.size()) {
+    pending = std::move(joined);
+  } else {
+    pending.assign(rest);
+  }
+  bytes = {};
   return error;
 }
 
@@ -72,11 +72,13 @@ struct RequestParser::State {
 
   void Reset() {
     parser.emplace();
-    parser->eager(true);
+    // Headers and body in separate steps: what comes after the body (trailers) must not pass for headers.
+    parser->eager(false);
     parser->header_limit(static_cast<uint32_t>(limits.header_bytes_max));
     parser->body_limit(limits.body_bytes_max);
     pending.clear();
-    started = false;
+    headers = {};
+    started = head_refused = false;
   }
 
   ParseState Fail(int32_t status, std::string why) {
@@ -104,8 +106,9 @@ struct RequestParser::State {
   ParserLimits limits;
   std::optional<http::request_parser<http::string_body>> parser;
   std::string pending;  // an incomplete header or chunk line
+  Headers headers;      // as they were when the body began
   bool started = false;
-  bool head_checked = false;
+  bool head_refused = false;
   int32_t error_status = 400;
   std::string error;
 };
@@ -123,17 +126,18 @@ ParseState RequestParser::Feed(std::string_view& bytes) {
   }
   error_code error;
   try {
-    error = PutAll(*s.parser, s.pending, bytes);
+    error = PutAll(*s.parser, s.pending, bytes, [&s] {
+      s.headers = CopyHeaders(s.parser->get());
+      s.head_refused = s.CheckHead() == ParseState::kFailed;
+      return !s.head_refused;
+    });
   } catch (const std::exception& exception) {
     return s.Fail(400, exception.what());
   }
+  if (s.head_refused) return ParseState::kFailed;
   if (error) return s.Fail(StatusOf(error), error.message());
   // Beast bounds the headers; this bounds a chunk's line and the trailers.
   if (s.pending.size() > s.limits.header_bytes_max) return s.Fail(431, "a line is too long");
-  if (s.parser->is_header_done() && !s.head_checked) {
-    s.head_checked = true;
-    if (s.CheckHead() == ParseState::kFailed) return ParseState::kFailed;
-  }
   if (s.parser->is_done()) return ParseState::kDone;
   return s.parser->is_header_done() ? ParseState::kBody : ParseState::kHeaders;
 }
@@ -159,12 +163,11 @@ Request RequestParser::Take() {
     path = path.substr(0, question);
   }
   request.path = PercentDecode(path);
-  request.headers = CopyHeaders(message);
+  request.headers = std::move(s.headers);
   request.body = std::move(message.body());
   request.version = static_cast<int32_t>(message.version());
   request.keep_alive = keep_alive;
   s.Reset();
-  s.head_checked = false;
   return request;
 }
 
@@ -228,7 +231,7 @@ ParseState ResponseParser::Feed(std::string_view& bytes) {
     }
     return !on_body || on_body(piece);
   };
-  const error_code error = PutAll(s.parser, s.pending, bytes);
+  const error_code error = PutAll(s.parser, s.pending, bytes, [] { return true; });
   if (error == http::error::body_limit) {
     s.error = "stopped";
     return ParseState::kFailed;
