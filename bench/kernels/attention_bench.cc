@@ -3,6 +3,7 @@
 // (decode) and F32 multiply-add peak (prompt) is reached.
 //
 //   attention_bench [--shape 1.5b|135m|8b] [--kv f16|bf16|q8] [--depth N] [--rows N] [--batch N] [--threads N]
+//                   [--naive 1]   also the attention that materialises its scores: speed ratio and largest difference
 #include <time.h>
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/attention.h"
+#include "ops/attention_naive.h"
 
 namespace pingti {
 namespace {
@@ -44,6 +45,7 @@ struct Flags {
   int32_t rows = 1;  // of each sequence, at the end of `depth` positions
   int32_t batch = 1;
   int threads = 0;
+  bool naive = false;
 };
 
 double Seconds(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
@@ -111,6 +113,19 @@ double BestSeconds(F&& call) {
   return best;
 }
 
+// One layer of both.
+void CompareWithNaive(ops::Context& ctx, const ops::Batch& batch, const ops::AttentionOptions& options, ops::Matrix q,
+                      ops::KvCache& cache, ops::Matrix out) {
+  std::vector<float> data(static_cast<size_t>(out.rows * out.stride));
+  const ops::Matrix naive{data.data(), out.rows, out.cols, out.stride};
+  const double naive_s = BestSeconds([&] { ops::AttentionNaive(ctx, batch, 0, options, q, cache, naive); });
+  const double fused_s = BestSeconds([&] { ops::Attention(ctx, batch, 0, options, q, cache, out); });
+  float largest = 0;
+  for (size_t i = 0; i < data.size(); ++i) largest = std::max(largest, std::fabs(data[i] - out.data[i]));
+  std::printf("naive %.3f ms, fused %.3f ms a layer: %.2fx, largest difference %.2g\n", naive_s * 1e3, fused_s * 1e3,
+              naive_s / fused_s, static_cast<double>(largest));
+}
+
 int Run(const Flags& flags) {
   const auto shape = kShapes.find(flags.shape);
   const auto type = ops::ParseKvType(flags.kv);
@@ -166,6 +181,7 @@ int Run(const Flags& flags) {
   const double best = BestSeconds([&] {
     for (int32_t layer = 0; layer < model.layers; ++layer) ops::Attention(ctx, batch, layer, options, q, **cache, o);
   });
+  if (flags.naive) CompareWithNaive(ctx, batch, options, q, **cache, o);
   const double bytes = static_cast<double>(ops::KvCache::BlockBytes(kv, *type)) * blocks_each * flags.batch;
   const double seen = flags.batch * (static_cast<double>(flags.rows) * flags.depth - flags.rows * (flags.rows - 1) / 2.0);
   const double flops = seen * model.layers * model.heads * model.dim * 4;
@@ -192,6 +208,7 @@ int main(int argc, char** argv) {
     if (name == "--depth") flags.depth = std::atoi(argv[i + 1]);
     if (name == "--rows") flags.rows = std::atoi(argv[i + 1]);
     if (name == "--batch") flags.batch = std::atoi(argv[i + 1]);
+    if (name == "--naive") flags.naive = std::atoi(argv[i + 1]) != 0;
     if (name == "--threads") flags.threads = std::atoi(argv[i + 1]);
   }
   return pingti::Run(flags);
