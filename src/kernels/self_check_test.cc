@@ -1,4 +1,4 @@
-#include "kernels/self_test.h"
+#include "kernels/self_check.h"
 
 #include <gtest/gtest.h>
 
