@@ -53,7 +53,8 @@ struct OptionTable {
   std::string section;  // of the TOML file: [server]; empty: flags only (no file, no environment)
   Message title;
   std::vector<Option> options = {};
-  bool flags = true;  // false: this command does not take them on its command line
+  bool show_defaults = true;  // in help; false: they depend on something else
+  bool flags = true;          // false: this command does not take them on its command line
 };
 
 enum class OptionSource : uint8_t { kDefault, kFile, kEnvironment, kFlag };

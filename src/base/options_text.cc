@@ -36,10 +36,10 @@ std::string FlagText(const Option& option) {
 }
 
 // "(0..65535; default 8080)" or empty.
-std::string Note(const Option& option) {
+std::string Note(const Option& option, bool show_default) {
   std::string note = option.choices.empty() ? OptionRangeText(option) : "";
   const std::string value = OptionText(option);
-  if (!IsBool(option) && !value.empty() && !option.secret) {
+  if (show_default && !IsBool(option) && !value.empty() && !option.secret) {
     note += (note.empty() ? "" : "; ") + TrFormat("default {}", "默认 {}", value);
   }
   return note.empty() ? "" : " (" + note + ")";
@@ -196,7 +196,7 @@ std::string HelpText(const std::vector<OptionTable>& tables) {
       const std::string flag = "  " + FlagText(option);
       const int gap = kHelpColumn - DisplayWidth(flag);
       out += flag + (gap >= 2 ? std::string(gap, ' ') : "\n" + std::string(kHelpColumn, ' '));
-      out += option.help.text() + Note(option) + "\n";
+      out += option.help.text() + Note(option, table.show_defaults) + "\n";
     }
   }
   return out;

@@ -15,6 +15,8 @@
 
 namespace pingti::store {
 
+// The name that help and messages give as an example of a real model.
+inline constexpr std::string_view kExampleModel = "Qwen/Qwen2.5-1.5B-Instruct-GGUF:q4_k_m";
 inline constexpr std::string_view kDefaultModelFile = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
 struct FoundModel {
