@@ -1,0 +1,30 @@
+// Machine: what this process runs on, as Linux tells it: processor, memory (also the control
+// group's limit), disk.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace pingti::apps {
+
+std::string CpuModel();  // "Intel(R) Xeon(R) ..."; "?" where unknown
+
+struct Memory {
+  uint64_t total_bytes = 0;      // of the machine, or the control group's limit where that is less
+  uint64_t available_bytes = 0;  // without swapping, within that limit
+  bool limited = false;          // by a control group
+};
+Memory ReadMemory();
+// From the texts of /proc/meminfo and of the group's memory.max ("max": no limit) and
+// memory.current.
+Memory ParseMemory(std::string_view meminfo, std::string_view group_max,
+                   std::string_view group_current);
+
+bool SomebodyListens(uint16_t port);  // on this machine (its network namespace)
+uint64_t PeakMemoryBytes();           // of this process: VmHWM
+uint64_t DiskFreeBytes(
+    const std::filesystem::path& path);  // of the nearest existing folder above it; 0: unknown
+
+}  // namespace pingti::apps
