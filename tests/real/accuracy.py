@@ -15,7 +15,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
 
 HERE = Path(__file__).resolve().parent
 SKIPPED = 77
@@ -129,7 +133,8 @@ def main():
         print("skipped: PINGTI_MODELS names no folder with models")
         return SKIPPED
     try:
-        import gguf, llama_cpp  # noqa: F401, E401
+        import gguf  # noqa: F401
+        import llama_cpp  # noqa: F401
     except ImportError as error:
         print(f"skipped: {error}")
         return SKIPPED
