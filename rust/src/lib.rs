@@ -5,7 +5,13 @@ mod clock;
 mod python;
 
 use chat_template::{ChatTemplate, Failure, Limits};
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::cell::RefCell;
+use std::panic::{catch_unwind, set_hook, AssertUnwindSafe};
+use std::sync::Once;
+
+thread_local! {
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 #[repr(C)]
 pub struct PtString {
@@ -40,6 +46,9 @@ unsafe fn text_at<'a>(data: *const u8, size: usize) -> Result<&'a str, Failure> 
 
 /// Runs `body`; a failure or a panic goes to `*error` and its code is returned.
 unsafe fn guarded(error: *mut PtString, body: impl FnOnce() -> Result<(), Failure>) -> i32 {
+    // The place of a panic belongs into the error, not on the server's stderr.
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| set_hook(Box::new(|panic| PANIC.set(panic.to_string()))));
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => PT_OK,
         Ok(Err(failure)) => {
@@ -47,7 +56,7 @@ unsafe fn guarded(error: *mut PtString, body: impl FnOnce() -> Result<(), Failur
             failure.code
         }
         Err(_) => {
-            error.write(PtString::new("the template engine failed".into()));
+            error.write(PtString::new(format!("the template engine failed: {}", PANIC.take())));
             PT_PANIC
         }
     }

@@ -174,6 +174,12 @@ TEST(ChatTemplate, HostileTemplatesEnd) {
   EXPECT_FALSE(ChatTemplate::Compile("\xFF", "", "").ok());
 }
 
+// minijinja panics where this slice of an empty list is printed; the caller gets an error.
+TEST(ChatTemplate, PanicsEndInAnError) {
+  const auto prompt = Compile("{{ [][::-1] }}")->Render(User("x"));
+  EXPECT_TRUE(prompt.ok() || prompt.status().code() == StatusCode::kInternal);
+}
+
 TEST(ChatTemplate, RenderingIsThreadSafe) {
   const auto compiled = Compile(kChatMl);
   std::vector<std::thread> threads;
