@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <limits>
 #include <random>
 #include <thread>
 #include <utility>
@@ -109,6 +111,19 @@ Status CheckPrompt(const GenerateRequest& request, int64_t context_length, int32
   return Status::Ok();
 }
 
+// The memory that sequences may share is the KV cache's and what must stay free beside it.
+std::function<int32_t(int32_t)> SequencesLimit(const EngineOptions& options) {
+  if (!options.maybe_batch_limit.has_value()) return {};
+  constexpr int64_t kMib = 1 << 20;
+  const BatchLimitOptions limit = *options.maybe_batch_limit;
+  const int64_t memory_mb = options.kv_bytes / kMib + limit.reserve_mb;
+  return [limit, memory_mb](int32_t waiting) {
+    const int64_t size =
+        AdjustBatchSize({.pending_requests = waiting, .memory_mb = memory_mb}, limit);
+    return static_cast<int32_t>(std::min<int64_t>(size, std::numeric_limits<int32_t>::max()));
+  };
+}
+
 }  // namespace
 
 struct Engine::State {
@@ -148,7 +163,8 @@ Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<models::Model> mod
                                    .batch_tokens_max = filled.batch_tokens_max,
                                    .prefill_chunk_max = filled.prefill_chunk_max,
                                    .prefix_cache = filled.prefix_cache,
-                                   .hash_seed = DrawSeed()};
+                                   .hash_seed = DrawSeed(),
+                                   .sequences_limit = SequencesLimit(filled)};
   state->loop = std::make_unique<EngineLoop>(EngineLoop::Parts{.model = std::move(model),
                                                                .cache = std::move(cache),
                                                                .ctx = ctx,

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "models/model.h"
 #include "ops/kv_cache.h"
+#include "runtime/batch_limit.h"
 #include "runtime/request.h"
 #include "text/tokenizer.h"
 
@@ -19,12 +21,16 @@ namespace pingti::runtime {
 struct EngineOptions {
   int64_t context_length = 0;       // tokens a sequence may have; 0: the model's own
   ops::KvType kv_type = ops::KvType::kF16;
-  int64_t kv_bytes = 0;             // memory for KV blocks; 0: from free memory and context_length
+  // Memory for KV blocks; 0: half of what is available (control groups included), but not more than sequences_max
+  // sequences of context_length could use. Pages are taken when first written.
+  int64_t kv_bytes = 0;
   int32_t sequences_max = 256;      // sequences that decode in one step
   int32_t batch_tokens_max = 2048;  // tokens of one step, decode and prefill together
   int32_t prefill_chunk_max = 512;  // of one prompt in one step
   int32_t queue_max = 1024;         // waiting requests; more are refused (ResourceExhausted)
   bool prefix_cache = true;
+  // Also bound the sequences of a step by load and memory (batch_limit.h); blocks and sequences_max bound them anyway.
+  std::optional<BatchLimitOptions> maybe_batch_limit = {};
 };
 
 // Read at any time; each number is exact at some recent step.

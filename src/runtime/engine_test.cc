@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <random>
 #include <set>
 
@@ -265,6 +266,24 @@ TEST(Engine, QueueIsBounded) {
   }
   EXPECT_GT(refused, 10);
   for (const auto& sink : sinks) EXPECT_TRUE(sink->Wait().status.ok());
+}
+
+TEST(Engine, BatchLimitBoundsWhatRunsAtOnce) {
+  EngineOptions options;
+  options.maybe_batch_limit =
+      BatchLimitOptions{.base_size = 2, .memory_per_sample_mb = 1, .reserve_mb = 0};
+  options.kv_bytes = 3 << 20;
+  std::atomic<size_t> most{0};
+  FakeModelOptions model;
+  model.on_forward = [&most](const ops::Batch& batch) {
+    most = std::max(most.load(), batch.sequences.size());
+  };
+  FakeEngine fake(std::move(model), options);
+  std::vector<std::shared_ptr<CollectingSink>> sinks;
+  for (int i = 0; i < 40; ++i)
+    sinks.push_back(fake.Submit(FakeEngine::Request(std::to_string(i), "limit", 30)));
+  for (const auto& sink : sinks) sink->Wait();
+  EXPECT_LE(most, 3U);  // 3 MiB at 1 MiB each, however many wait
 }
 
 TEST(Engine, SinkMayCancelItsOwnRequest) {
