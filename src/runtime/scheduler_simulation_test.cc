@@ -61,7 +61,9 @@ class Simulation {
     while (open_ > 0 || arrived_ < requests_.size()) {
       ASSERT_LT(step_, kStepsMax) << "no end in sight";
       ArriveAndCancel();
-      if (!scheduler_.idle()) ASSERT_NO_FATAL_FAILURE(Step());
+      if (!scheduler_.idle()) {
+        ASSERT_NO_FATAL_FAILURE(Step());
+      }
       ++step_;
     }
     EXPECT_EQ(scheduler_.pool().used_blocks(), 0);
