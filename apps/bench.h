@@ -14,6 +14,7 @@
 namespace pingti::apps {
 
 struct BenchOptions {
+  Limits limits;       // of this machine, measured in this run
   int32_t rounds = 0;  // 0: five, or two where quick
   bool quick = false;
   std::vector<int64_t> sizes;  // batch sizes, contexts; empty: the bench's own

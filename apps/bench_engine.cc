@@ -211,8 +211,7 @@ Status CheckContext(LocalEngine& engine, int64_t tokens) {
 Status BenchEngine(LocalEngine& engine, const BenchOptions& options, BenchReport& report) {
   PT_TRY(
       CheckContext(engine, options.quick ? kPromptShort + kDecodeTokens : kDepth + kDecodeTokens));
-  ThreadPool pool({.threads = engine.threads()});
-  const TokenLimits limits(engine, MeasureLimits(pool, engine.kernels()));
+  const TokenLimits limits(engine, options.limits);
   PT_TRY(RunOnce(engine, {Prompt(engine, 32, 0)}, 4).status());  // pages in, threads awake
   for (int32_t round = 0; round < options.Rounds(); ++round) {
     PT_TRY(OneRound(engine, options, limits, 1000 + 100 * static_cast<uint64_t>(round), report));

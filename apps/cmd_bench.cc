@@ -124,25 +124,31 @@ class BenchCommand final : public Command {
 
   Status WithModel(Config& config, const BenchEntry& bench, BenchReport& report) {
     PT_ASSIGN(const ChosenModel model, ChooseModel(config));
+    PT_TRY(AddLimits(config, report));
+    ResetPeakMemory();  // the probe's buffer is none of the engine's
     PT_ASSIGN(const std::unique_ptr<LocalEngine> engine,
               LocalEngine::Load(config, model, isatty(STDERR_FILENO) != 0));
     report.facts()["model"] = engine->bundle().name;
     report.facts()["file"] = model.path.filename().string();
     report.facts()["weight_bytes"] = engine->weight_bytes();
     AddFacts(engine->kernels(), engine->threads(), report);
-    {
-      ThreadPool pool({.threads = engine->threads()});
-      const Limits limits = MeasureLimits(pool, engine->kernels());
-      report.facts()["limits"] = {{"memory_bytes_per_second", limits.memory_bytes_per_second},
-                                  {"f32_flops", limits.f32_flops},
-                                  {"i8_ops", limits.i8_ops}};
-      report.facts()["memory GB/s"] = fmt::format("{:.1f}", limits.memory_bytes_per_second / 1e9);
-      report.facts()["f32 GFLOP/s"] = fmt::format("{:.0f}", limits.f32_flops / 1e9);
-      report.facts()["int8 GOP/s"] = fmt::format("{:.0f}", limits.i8_ops / 1e9);
-    }
     PT_TRY(bench.run(*engine, options_, report));
     report.facts()["load_seconds"] = engine->load_seconds();
     report.facts()["peak_memory_bytes"] = PeakMemoryBytes();
+    return Status::Ok();
+  }
+
+  Status AddLimits(const Config& config, BenchReport& report) {
+    PT_ASSIGN(const kernels::KernelTable* table, kernels::ProcessTable());
+    ThreadPool pool({.threads = config.engine.threads});
+    const Limits limits = MeasureLimits(pool, *table);
+    options_.limits = limits;
+    report.facts()["limits"] = {{"memory_bytes_per_second", limits.memory_bytes_per_second},
+                                {"f32_flops", limits.f32_flops},
+                                {"i8_ops", limits.i8_ops}};
+    report.facts()["memory GB/s"] = fmt::format("{:.1f}", limits.memory_bytes_per_second / 1e9);
+    report.facts()["f32 GFLOP/s"] = fmt::format("{:.0f}", limits.f32_flops / 1e9);
+    report.facts()["int8 GOP/s"] = fmt::format("{:.0f}", limits.i8_ops / 1e9);
     return Status::Ok();
   }
 

@@ -23,7 +23,9 @@ Memory ParseMemory(std::string_view meminfo, std::string_view group_max,
                    std::string_view group_current);
 
 bool SomebodyListens(uint16_t port);  // on this machine (its network namespace)
-uint64_t PeakMemoryBytes();           // of this process: VmHWM
+// The most memory that this process had, since ResetPeakMemory where the kernel allows that.
+uint64_t PeakMemoryBytes();
+void ResetPeakMemory();
 uint64_t DiskFreeBytes(
     const std::filesystem::path& path);  // of the nearest existing folder above it; 0: unknown
 
