@@ -181,6 +181,10 @@ void Connection::SendHead(const Response& head, bool has_length) {
   Send(out);
 }
 
+void Connection::Keep(std::shared_ptr<ExchangeImpl> exchange) {
+  if (Current(exchange->serial())) kept_ = std::move(exchange);
+}
+
 void Connection::Respond(uint64_t serial, Response response) {
   if (!Current(serial) || head_sent_) return;
   SendHead(response, true);
@@ -284,6 +288,7 @@ void Connection::NextRequest() {
   shared_.answering->fetch_sub(1, std::memory_order_relaxed);
   if (auto exchange = exchange_.lock()) exchange->Done(status_, body_bytes_);
   exchange_.reset();
+  kept_.reset();
   if (!keep_alive_ || shared_.closing) return Linger();
   phase_ = Phase::kReading;
   deadline_ms_ = NowMs() + shared_.options->idle_timeout_ms;
@@ -324,6 +329,7 @@ void Connection::Close() {
   if (phase_ == Phase::kClosed) return;
   if (phase_ == Phase::kAnswering) shared_.answering->fetch_sub(1, std::memory_order_relaxed);
   phase_ = Phase::kClosed;
+  kept_.reset();
   transport_->Close();
   const size_t left = sending_.size() - sending_done_ + unsent_.size();
   shared_.unsent->fetch_sub(static_cast<int64_t>(left), std::memory_order_relaxed);
@@ -379,6 +385,7 @@ void ExchangeImpl::Respond(Response response) {
   if (answered_.exchange(true)) return;
   MergeHeaders(response);
   OnLoop([self = shared_from_this(), response = std::move(response)]() mutable {
+    self->connection_->Keep(self);
     self->connection_->Respond(self->serial_, std::move(response));
   });
 }
@@ -387,6 +394,7 @@ void ExchangeImpl::StartStream(Response head) {
   if (answered_.exchange(true)) return;
   MergeHeaders(head);
   OnLoop([self = shared_from_this(), head = std::move(head)]() mutable {
+    self->connection_->Keep(self);
     self->connection_->StartStream(self->serial_, std::move(head));
   });
 }

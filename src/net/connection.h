@@ -50,6 +50,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   Loop& loop() { return *shared_.loop; }
 
   // For ExchangeImpl, on the Loop's thread; `serial` names the request that is meant.
+  void Keep(std::shared_ptr<ExchangeImpl> exchange);
   void Respond(uint64_t serial, Response response);
   void AnswerMissing(uint64_t serial);
   void StartStream(uint64_t serial, Response head);
@@ -92,6 +93,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   // The answer under way.
   uint64_t serial_ = 0;
   std::weak_ptr<ExchangeImpl> exchange_;
+  std::shared_ptr<ExchangeImpl> kept_;  // from the answer's begin to its end: its OnDone must be heard
   bool head_request_ = false;
   bool head_sent_ = false;
   bool chunked_ = false;
@@ -126,6 +128,7 @@ class ExchangeImpl final : public Exchange, public std::enable_shared_from_this<
   void OnDone(std::function<void(int32_t, uint64_t)> on_done) override;
 
   // By the connection, on the Loop's thread.
+  uint64_t serial() const { return serial_; }
   void ClientGone();
   void Done(int32_t status, uint64_t body_bytes);
 

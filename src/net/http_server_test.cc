@@ -46,6 +46,13 @@ class HttpServerTest : public testing::Test {
 
   void Handle(std::shared_ptr<Exchange> exchange) {
     const std::string& path = exchange->request().path;
+    if (path == "/counted") {
+      exchange->OnDone([this](int32_t status, uint64_t bytes) {
+        done_status_ = status;
+        done_bytes_ = static_cast<int64_t>(bytes);
+      });
+      return exchange->Respond(Text(200, std::string(5 << 20, 'x')));
+    }
     if (path == "/echo") return exchange->Respond(Text(200, exchange->request().body));
     if (path == "/path") return exchange->Respond(Text(200, exchange->request().target));
     if (path == "/drop") return;
@@ -79,6 +86,8 @@ class HttpServerTest : public testing::Test {
   std::mutex mutex_;
   std::vector<std::shared_ptr<Exchange>> waiting_;
   std::atomic<int> gone_{0};
+  std::atomic<int32_t> done_status_{0};
+  std::atomic<int64_t> done_bytes_{0};
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -221,6 +230,13 @@ TEST_F(HttpServerTest, AReaderThatDoesNotReadIsGone) {
   waiting_[0]->StartStream(Text(200, ""));
   for (int i = 0; i < 100 && gone_ == 0; ++i) waiting_[0]->Write(std::string(256 << 10, 'x'));
   EXPECT_TRUE(Eventually([this] { return gone_ == 1; }));
+}
+
+TEST_F(HttpServerTest, TheEndIsToldAlsoWhereTheHandlerHasLetGo) {
+  StartServer();
+  Ask("GET /counted HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(Eventually([this] { return done_status_ == 200; }));
+  EXPECT_EQ(done_bytes_, 5 << 20);
 }
 
 TEST_F(HttpServerTest, ADroppedOrThrowingHandlerIsA500) {
