@@ -199,7 +199,7 @@ Result<std::shared_ptr<const text::ChatTemplate>> MakeChatTemplate(
   if (!source || source->empty()) return std::shared_ptr<const text::ChatTemplate>();
   const text::TokenizerSpec& spec = tokenizer.spec();
   return text::ChatTemplate::Compile(std::move(*source), TokenText(spec, spec.bos),
-                                     TokenText(spec, spec.eos));
+                                     TokenText(spec, spec.eos), text::ControlTexts(tokenizer));
 }
 
 Result<Bundle> LoadBundle(const std::filesystem::path& path, ops::Context& ctx,
