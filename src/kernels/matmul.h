@@ -63,7 +63,8 @@ struct WeightKernels {
 
 struct MatMulKernels {
   WeightKernels weights[kDTypeCount];
-  // One column of activations: scale = max |x| / 127 over each 32 inputs, code = x / scale to the nearest even.
+  // One column of activations. Over each 32 inputs: step = max |x| / 127, code = x / step to the nearest even, and
+  // scale = step * sum(x / step * code) / sum(code^2), the least squares fit to these codes: about 1/32 less error.
   // Writes chunk c at codes + c * columns * 256, scales + c * columns * 8 and sums + c * columns * 16 (the sum of
   // each 16 codes). Reads 4 bytes an input.
   void (*quantize_column)(const float* x, int64_t cols, int64_t columns, int8_t* codes,

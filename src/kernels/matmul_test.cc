@@ -274,6 +274,29 @@ INSTANTIATE_TEST_SUITE_P(Types, Products, testing::Range(0, static_cast<int>(kDT
                            return std::string(Info(static_cast<DType>(param.param)).name);
                          });
 
+TEST(QuantizeColumn, ScaleIsTheBestOneForItsCodes) {
+  const std::vector<float> x = RandomActivations(kChunk, 21);
+  for (const IsaLevel level : Levels()) {
+    const KernelTable table = MakeTable(level);
+    std::vector<int8_t> codes(kChunk);
+    std::vector<float> scales(kGroupsPerChunk);
+    std::vector<int16_t> sums(2 * kGroupsPerChunk);
+    table.matmul.quantize_column(x.data(), kChunk, 1, codes.data(), scales.data(), sums.data());
+    for (int g = 0; g < kGroupsPerChunk; ++g) {
+      const auto error = [&](double scale) {
+        double sum = 0;
+        for (int i = g * kGroup; i < (g + 1) * kGroup; ++i) {
+          sum += std::pow(x[static_cast<size_t>(i)] - scale * codes[static_cast<size_t>(i)], 2);
+        }
+        return sum;
+      };
+      const double scale = scales[static_cast<size_t>(g)];
+      EXPECT_LE(error(scale), error(scale * 1.0005));
+      EXPECT_LE(error(scale), error(scale * 0.9995));
+    }
+  }
+}
+
 TEST(QuantizeColumn, IsTheSameAtEveryLevelAndTakesSpecialValues) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   std::vector<float> x = RandomActivations(10 * kGroup, 11);
@@ -293,7 +316,7 @@ TEST(QuantizeColumn, IsTheSameAtEveryLevelAndTakesSpecialValues) {
     EXPECT_EQ(scales[0], 0.0F);
     EXPECT_EQ(scales[1], 0.0F);
     EXPECT_EQ(codes[40], 0);
-    EXPECT_EQ(scales[3], 1.0F);
+    EXPECT_NEAR(scales[3], 1.0F, 1e-3F);
     EXPECT_EQ(codes[96], -16);  // -15.5
     EXPECT_EQ(codes[97], -14);  // -14.5
     EXPECT_EQ(codes[10 * kGroup], 0) << "inputs past the last are zero";
@@ -308,7 +331,9 @@ TEST(QuantizeColumn, IsTheSameAtEveryLevelAndTakesSpecialValues) {
       first_scales = scales;
     }
     EXPECT_EQ(codes, first_codes) << IsaLevelName(level);
-    EXPECT_EQ(scales, first_scales) << IsaLevelName(level);
+    for (size_t i = 0; i < scales.size(); ++i) {  // their sums have an order of their own
+      EXPECT_NEAR(scales[i], first_scales[i], first_scales[i] * 4 * FLT_EPSILON) << IsaLevelName(level);
+    }
     // Infinities and NaN must not trap or write elsewhere; what they give is not defined.
     std::vector<float> special = x;
     special[200] = kInf;

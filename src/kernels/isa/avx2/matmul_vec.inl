@@ -76,6 +76,12 @@ PT_INLINE int SumLanes(__m256i v) {
   s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1));
   return _mm_cvtsi128_si32(s);
 }
+PT_INLINE float SumLanesF32(__m256 v) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  s = _mm_add_ss(s, _mm_movehdup_ps(s));
+  return _mm_cvtss_f32(s);
+}
 PT_INLINE float LargestLane(__m256 v) {
   __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   m = _mm_max_ps(m, _mm_movehl_ps(m, m));
@@ -92,12 +98,19 @@ PT_INLINE void QuantizeGroup(const float* x, int8_t* codes, float* scale, int16_
   }
   const float largest = LargestLane(largest4);
   const float inverse = largest > kScaleMin ? 127.0F / largest : 0.0F;
-  *scale = largest > kScaleMin ? largest / 127.0F : 0.0F;
+  __m256 product = _mm256_setzero_ps();
+  __m256 norm = _mm256_setzero_ps();
   for (int half = 0; half < 2; ++half) {
     const float* in = x + 16 * half;
     const __m256 factor = _mm256_set1_ps(inverse);
-    const __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(in), factor));
-    const __m256i b = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(in + 8), factor));
+    const __m256 ya = _mm256_mul_ps(_mm256_loadu_ps(in), factor);
+    const __m256 yb = _mm256_mul_ps(_mm256_loadu_ps(in + 8), factor);
+    const __m256i a = _mm256_cvtps_epi32(ya);
+    const __m256i b = _mm256_cvtps_epi32(yb);
+    const __m256 fa = _mm256_cvtepi32_ps(a);
+    const __m256 fb = _mm256_cvtepi32_ps(b);
+    product = _mm256_fmadd_ps(ya, fa, _mm256_fmadd_ps(yb, fb, product));
+    norm = _mm256_fmadd_ps(fa, fa, _mm256_fmadd_ps(fb, fb, norm));
     sums[half] = static_cast<int16_t>(SumLanes(_mm256_add_epi32(a, b)));
     // packs works on 128-bit halves: [a0 b0 | a1 b1]; the permutation puts them into order.
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xD8);
@@ -105,4 +118,5 @@ PT_INLINE void QuantizeGroup(const float* x, int8_t* codes, float* scale, int16_
         _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 16 * half), bytes);
   }
+  *scale = largest > kScaleMin ? largest / 127.0F * (SumLanesF32(product) / SumLanesF32(norm)) : 0.0F;
 }

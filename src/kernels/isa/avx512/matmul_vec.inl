@@ -69,9 +69,15 @@ PT_INLINE void QuantizeGroup(const float* x, int8_t* codes, float* scale, int16_
   const __m512 b = _mm512_loadu_ps(x + 16);
   const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
   const float inverse = largest > kScaleMin ? 127.0F / largest : 0.0F;
-  *scale = largest > kScaleMin ? largest / 127.0F : 0.0F;
-  const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, _mm512_set1_ps(inverse)));
-  const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, _mm512_set1_ps(inverse)));
+  const __m512 ya = _mm512_mul_ps(a, _mm512_set1_ps(inverse));
+  const __m512 yb = _mm512_mul_ps(b, _mm512_set1_ps(inverse));
+  const __m512i qa = _mm512_cvtps_epi32(ya);
+  const __m512i qb = _mm512_cvtps_epi32(yb);
+  const __m512 fa = _mm512_cvtepi32_ps(qa);
+  const __m512 fb = _mm512_cvtepi32_ps(qb);
+  const float product = _mm512_reduce_add_ps(_mm512_fmadd_ps(ya, fa, _mm512_mul_ps(yb, fb)));
+  const float norm = _mm512_reduce_add_ps(_mm512_fmadd_ps(fa, fa, _mm512_mul_ps(fb, fb)));
+  *scale = largest > kScaleMin ? largest / 127.0F * (product / norm) : 0.0F;
   _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), _mm512_cvtsepi32_epi8(qa));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 16), _mm512_cvtsepi32_epi8(qb));
   sums[0] = static_cast<int16_t>(_mm512_reduce_add_epi32(qa));

@@ -128,14 +128,19 @@ PT_INLINE void QuantizeGroup(const float* x, int8_t* codes, float* scale, int16_
     largest = magnitude > largest ? magnitude : largest;
   }
   const float inverse = largest > kScaleMin ? 127.0F / largest : 0.0F;
-  *scale = largest > kScaleMin ? largest / 127.0F : 0.0F;
+  float product = 0;
+  float norm = 0;
   for (int half = 0; half < 2; ++half) {
     int sum = 0;
     for (int i = 16 * half; i < 16 * half + 16; ++i) {
-      const int code = RoundToEven(x[i] * inverse);
+      const float scaled = x[i] * inverse;
+      const int code = RoundToEven(scaled);
       codes[i] = static_cast<int8_t>(code);
       sum += code;
+      product += scaled * static_cast<float>(code);
+      norm += static_cast<float>(code * code);
     }
     sums[half] = static_cast<int16_t>(sum);
   }
+  *scale = largest > kScaleMin ? largest / 127.0F * (product / norm) : 0.0F;
 }
