@@ -20,3 +20,8 @@ PT_INLINE void Zero(float* p, int64_t count) { memset(p, 0, static_cast<size_t>(
 
 // Below this a group of activations counts as zero: its scale's inverse would overflow.
 inline constexpr float kScaleMin = 1e-30F;
+// A group's largest input becomes +-127, 126, ...: as many greatest codes are tried (see quantize_column).
+inline constexpr int kCodeMax = 127;
+inline constexpr int kCodeMaxTries = 8;
+// The inputs of a group in 16 bits: all that follows is integers, so every level finds the same.
+inline constexpr float kFixedMax = 32767.0F;

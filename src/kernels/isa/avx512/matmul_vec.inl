@@ -63,23 +63,56 @@ PT_INLINE F32 LoadHighNibbles(const uint8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_cvtepu8_epi32(LoadBytes(p)), 4));
 }
 
+// The code of an input of 16 bits when the largest input's code is `code_max`.
+PT_INLINE __m512i CodesOf(__m512i fixed, int code_max) {
+  return _mm512_mulhrs_epi16(fixed, _mm512_set1_epi16(static_cast<int16_t>(code_max)));
+}
+// Lane i: the sum of the lanes of v[i].
+PT_INLINE __m128i SumsOf4(const __m512i* v) {
+  const __m512i low = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+  const __m512i high = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+  const __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
+  const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+  return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+PT_INLINE __m256i SumsOf8(const __m512i* v) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(SumsOf4(v)), SumsOf4(v + 4), 1);
+}
+PT_INLINE float LargestLane(__m256 v) {
+  __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+  return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+}
+
 // One group of 32 activations: see MatMulKernels::quantize_column.
 PT_INLINE void QuantizeGroup(const float* x, int8_t* codes, float* scale, int16_t* sums) {
   const __m512 a = _mm512_loadu_ps(x);
   const __m512 b = _mm512_loadu_ps(x + 16);
   const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
-  const float inverse = largest > kScaleMin ? 127.0F / largest : 0.0F;
-  const __m512 ya = _mm512_mul_ps(a, _mm512_set1_ps(inverse));
-  const __m512 yb = _mm512_mul_ps(b, _mm512_set1_ps(inverse));
-  const __m512i qa = _mm512_cvtps_epi32(ya);
-  const __m512i qb = _mm512_cvtps_epi32(yb);
-  const __m512 fa = _mm512_cvtepi32_ps(qa);
-  const __m512 fb = _mm512_cvtepi32_ps(qb);
-  const float product = _mm512_reduce_add_ps(_mm512_fmadd_ps(ya, fa, _mm512_mul_ps(yb, fb)));
-  const float norm = _mm512_reduce_add_ps(_mm512_fmadd_ps(fa, fa, _mm512_mul_ps(fb, fb)));
-  *scale = largest > kScaleMin ? largest / 127.0F * (product / norm) : 0.0F;
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), _mm512_cvtsepi32_epi8(qa));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 16), _mm512_cvtsepi32_epi8(qb));
-  sums[0] = static_cast<int16_t>(_mm512_reduce_add_epi32(qa));
-  sums[1] = static_cast<int16_t>(_mm512_reduce_add_epi32(qb));
+  const __m512 inverse = _mm512_set1_ps(largest > kScaleMin ? kFixedMax / largest : 0.0F);
+  const __m256i fixed_a = _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(_mm512_mul_ps(a, inverse)));
+  const __m256i fixed_b = _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(_mm512_mul_ps(b, inverse)));
+  const __m512i fixed = _mm512_inserti64x4(_mm512_castsi256_si512(fixed_a), fixed_b, 1);
+  static_assert(kCodeMaxTries == 8);
+  __m512i product[kCodeMaxTries];
+  __m512i norm[kCodeMaxTries];
+#pragma GCC unroll 8
+  for (int i = 0; i < kCodeMaxTries; ++i) {
+    const __m512i tried = CodesOf(fixed, kCodeMax - i);
+    product[i] = _mm512_madd_epi16(fixed, tried);
+    norm[i] = _mm512_madd_epi16(tried, tried);
+  }
+  const __m256 products = _mm256_cvtepi32_ps(SumsOf8(product));
+  const __m256 ratios = _mm256_div_ps(products, _mm256_cvtepi32_ps(SumsOf8(norm)));
+  const __m256 scores = _mm256_mul_ps(products, ratios);
+  const __m256 best = _mm256_set1_ps(LargestLane(scores));
+  const auto hits = static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(scores, best, _CMP_EQ_OQ)));
+  const int tries = __builtin_ctz(hits | 1U << kCodeMaxTries) % kCodeMaxTries;
+  const __m256 ratio = _mm256_permutevar8x32_ps(ratios, _mm256_set1_epi32(tries));
+  *scale = largest > kScaleMin ? largest * (1.0F / kFixedMax) * _mm256_cvtss_f32(ratio) : 0.0F;
+  const __m512i chosen = CodesOf(fixed, kCodeMax - tries);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes), _mm512_cvtsepi16_epi8(chosen));
+  const __m512i pairs = _mm512_madd_epi16(chosen, _mm512_set1_epi16(1));
+  sums[0] = static_cast<int16_t>(_mm512_mask_reduce_add_epi32(0x00FF, pairs));
+  sums[1] = static_cast<int16_t>(_mm512_mask_reduce_add_epi32(0xFF00, pairs));
 }
