@@ -5,8 +5,12 @@ void QuantizeColumn(const float* x, int64_t cols, int64_t columns, int8_t* codes
   for (int64_t begin = 0; begin < cols; begin += kChunk) {
     const int64_t rest = cols - begin < kChunk ? cols - begin : kChunk;
     const auto groups = static_cast<int>(rest / kGroup);
-    for (int g = 0; g < groups; ++g) {
-      QuantizeGroup(x + begin + g * kGroup, codes + g * kGroup, scales + g, sums + 2 * g);
+    if (groups == kGroupsPerChunk) {
+      QuantizeChunk(x + begin, codes, scales, sums);
+    } else {
+      for (int g = 0; g < groups; ++g) {
+        QuantizeGroup(x + begin + g * kGroup, codes + g * kGroup, scales + g, sums + 2 * g);
+      }
     }
     for (int g = groups; g < kGroupsPerChunk; ++g) {
       memset(codes + g * kGroup, 0, kGroup);

@@ -134,3 +134,9 @@ PT_INLINE void QuantizeGroup(const float* x, int8_t* codes, float* scale, int16_
   sums[0] = static_cast<int16_t>(SumLanes(_mm256_madd_epi16(qa, _mm256_set1_epi16(1))));
   sums[1] = static_cast<int16_t>(SumLanes(_mm256_madd_epi16(qb, _mm256_set1_epi16(1))));
 }
+
+PT_INLINE void QuantizeChunk(const float* x, int8_t* codes, float* scales, int16_t* sums) {
+  for (int g = 0; g < kGroupsPerChunk; ++g) {
+    QuantizeGroup(x + g * kGroup, codes + g * kGroup, scales + g, sums + 2 * g);
+  }
+}

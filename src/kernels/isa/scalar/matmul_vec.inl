@@ -162,3 +162,9 @@ PT_INLINE void QuantizeGroup(const float* x, int8_t* codes, float* scale, int16_
     sums[half] = static_cast<int16_t>(sum);
   }
 }
+
+PT_INLINE void QuantizeChunk(const float* x, int8_t* codes, float* scales, int16_t* sums) {
+  for (int g = 0; g < kGroupsPerChunk; ++g) {
+    QuantizeGroup(x + g * kGroup, codes + g * kGroup, scales + g, sums + 2 * g);
+  }
+}
