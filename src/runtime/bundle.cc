@@ -207,8 +207,7 @@ Result<Bundle> LoadBundle(const std::filesystem::path& path, ops::Context& ctx,
   Bundle bundle;
   PT_ASSIGN(bundle.file, formats::OpenModelFile(path));
   const ModelFile& file = *bundle.file;
-  PT_ASSIGN(std::optional<std::string> name, file.String("general.name"));
-  bundle.name = name && !name->empty() ? std::move(*name) : file.path().stem().string();
+  bundle.name = file.path().stem().string();
   Result<std::shared_ptr<const text::Tokenizer>> tokenizer = MakeTokenizer(file);
   if (!tokenizer.ok()) return tokenizer.status().WithContext(file.path().string());
   bundle.tokenizer = std::move(tokenizer).value();

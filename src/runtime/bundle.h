@@ -16,7 +16,7 @@
 namespace pingti::runtime {
 
 struct Bundle {
-  std::string name;                              // shown to clients: the file's general.name or its stem
+  std::string name;                              // what clients send: the file's stem, as general.name is often a training run's
   std::unique_ptr<formats::ModelFile> file;      // outlives the model
   std::unique_ptr<models::Model> model;
   std::shared_ptr<const text::Tokenizer> tokenizer;

@@ -93,7 +93,7 @@ TEST_F(BundleTest, LoadsAllThatTheFileSays) {
   model.writer.AddString("tokenizer.chat_template", "{{ messages[0].content }}{{ eos_token }}");
   const Result<Bundle> bundle = Load(model);
   ASSERT_TRUE(bundle.ok()) << bundle.status().ToString();
-  EXPECT_EQ(bundle->name, "Tiny");
+  EXPECT_EQ(bundle->name, "tiny");
   EXPECT_EQ(bundle->tokenizer->Encode("abc", {}), (std::vector<int32_t>{256, 'c'}));
   EXPECT_EQ(bundle->tokenizer->spec().eos, 257);
   EXPECT_EQ(bundle->tokenizer->spec().bos, -1);

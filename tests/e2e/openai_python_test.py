@@ -87,6 +87,15 @@ def test_n_seed_logprobs_and_stop():
         assert cut.choices[0].finish_reason == "stop"
 
 
+def test_classic_logprobs_and_echo():
+    with harness.Server() as server:
+        answer = client(server).completions.create(model=server.model_name(), prompt="The sea", max_tokens=4, temperature=0, logprobs=2,
+                                                   echo=True)
+        logprobs = answer.choices[0].logprobs
+        assert answer.choices[0].text.startswith("The sea")
+        assert logprobs.token_logprobs[0] is None and len(logprobs.tokens) == len(logprobs.text_offset)
+
+
 def test_leaving_in_mid_stream_frees_the_place():
     with harness.Server() as server:
         api = client(server)
