@@ -174,7 +174,10 @@ Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<models::Model> mod
                                                                .queue = state->queue,
                                                                .board = state->board,
                                                                .progress_ns = state->progress_ns});
-  state->thread = std::thread([loop = state->loop.get()] { loop->Run(); });
+  state->thread = std::thread([loop = state->loop.get(), &pool = ctx.pool] {
+    pool.PinCaller();  // this thread starts no others, which would inherit it
+    loop->Run();
+  });
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
