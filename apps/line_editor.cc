@@ -187,10 +187,9 @@ LineEditor::Key LineEditor::NextKey() {
   unsigned char byte = 0;
   if (!NextByte(byte, kForever)) return {Key::kEnd, {}};
   switch (byte) {
+    case '\n':  // what was typed ahead while the terminal still turned Enter into a line feed
     case '\r':
       return {Key::kEnter, {}};
-    case '\n':
-      return {Key::kNewLine, {}};  // Ctrl-J
     case 1:
       return {Key::kHome, {}};
     case 2:
