@@ -17,7 +17,8 @@ namespace {
 std::string Curl(const server::ReadyInfo& info) {
   const json::object chat = {
       {"model", info.model},
-      {"messages", json::array{json::object{{"role", "user"}, {"content", Tr("Hello", "你好")}}}}};
+      {"messages", json::array{json::object{{"role", "user"}, {"content", Tr("Hello", "你好")}}}},
+      {"max_tokens", 64}};
   const json::object plain = {
       {"model", info.model}, {"prompt", "Once upon a time"}, {"max_tokens", 32}};
   std::string key;
