@@ -23,12 +23,19 @@ install_test_clients() {
   if [ -n "$full" ]; then install_python_packages pypi-full.txt; fi
   PATH=$PATH:$venv/bin # a node, where the machine has none
   clients=$root/tests/e2e/js
-  if command -v npm >/dev/null 2>&1 && [ "$clients/package-lock.json" -nt "$clients/node_modules" ]; then
+  if ! command -v npm >/dev/null 2>&1; then return; fi
+  if [ ! -d "$clients/node_modules" ] || [ "$clients/package-lock.json" -nt "$clients/node_modules" ]; then
     progress "$(pick "JavaScript client of the tests" "测试所需的 JavaScript 客户端")"
     (cd "$clients" && npm ci --silent --no-audit --no-fund && touch node_modules) >"$logs/npm.log" 2>&1 ||
       rm -rf "$clients/node_modules"
     end_progress
   fi
+}
+
+# Test sets that are not in the repository: the folder PINGTI_DATA, or ../shared/data where that is there.
+name_data() {
+  if [ -z "${PINGTI_DATA:-}" ] && [ -d "$root/../shared/data" ]; then PINGTI_DATA=$(cd "$root/../shared/data" && pwd); fi
+  if [ -n "${PINGTI_DATA:-}" ]; then export PINGTI_DATA; fi
 }
 
 # Tests find real models in one folder: PINGTI_MODELS, or the cache with the default model alone.
@@ -91,6 +98,7 @@ main() {
   install_packages setup/apt.txt setup/apt-test.txt ${full:+setup/apt-full.txt}
   install_test_clients
   fetch_default_model
+  name_data
   name_models
   configure release -DPINGTI_TESTS=ON
   build release
