@@ -1,7 +1,7 @@
 // Llama 1 to 3 and all that shares its shape (SmolLM2, Mistral 7B ...): RMSNorm before each block,
 // grouped queries, interleaved rotary pairs (the converter permutes W_q and W_k for them), gated
 // MLP, head of its own or tied.
-#include "models/blocks.h"
+#include "models/dense_decoder.h"
 #include "models/registry.h"
 
 namespace pingti::models {
@@ -9,31 +9,26 @@ namespace {
 
 constexpr std::string_view kArchitecture = "llama";
 
-struct LlamaConfig {
-  DecoderConfig decoder;
-  ops::RopeSpec rope;
-};
-
-Result<LlamaConfig> ReadConfig(const formats::ModelFile& file) {
+Result<DenseDecoderSpec> ReadSpec(const formats::ModelFile& file) {
   ConfigReader reader(file, kArchitecture);
-  LlamaConfig config;
-  config.decoder = ReadDecoderConfig(reader);
+  DenseDecoderSpec spec{
+      .architecture = kArchitecture, .config = ReadDecoderConfig(reader), .rope = {}};
   if (reader.IntOr("expert_count", kWidthMax, 0) > 0) {
     reader.Fail("expert_count",
                 "is not 0: mixtures of experts are not supported for this architecture");
   }
   PT_TRY(reader.status());
-  PT_ASSIGN(config.rope, ReadRope(reader, config.decoder, ops::RopePairs::kInterleaved));
-  return config;
+  PT_ASSIGN(spec.rope, ReadRope(reader, spec.config, ops::RopePairs::kInterleaved));
+  return spec;
 }
 
-TensorTable Tensors(const LlamaConfig& config) {
-  const DecoderConfig& c = config.decoder;
+TensorTable Tensors(const DenseDecoderSpec& spec) {
+  const DecoderConfig& c = spec.config;
   TensorTable table;
   table.Required("token_embd.weight", {c.vocab, c.hidden});
   table.Required("output_norm.weight", {1, c.hidden});
   table.Optional("output.weight", {c.vocab, c.hidden});  // none: tied to token_embd
-  table.Optional("rope_freqs.weight", {1, config.rope.rotary_dim / 2});
+  table.Optional("rope_freqs.weight", {1, spec.rope.rotary_dim / 2});
   for (int64_t layer = 0; layer < c.layers; ++layer) {
     const std::string blk = LayerPrefix(layer);
     table.Required(blk + "attn_norm.weight", {1, c.hidden});
@@ -57,54 +52,11 @@ TensorTable Tensors(const LlamaConfig& config) {
   return table;
 }
 
-class Llama final : public DecoderModel {
- public:
-  Llama(ops::Context& ctx, ModelShape shape, LlamaConfig config, int32_t rows_max)
-      : DecoderModel(ctx, std::move(shape), config.decoder, rows_max),
-        rope_(std::move(config.rope)),
-        layers_(static_cast<size_t>(config.decoder.layers)) {}
-
-  Status Load(WeightLoader& loader) {
-    PT_TRY(embedding_.Load(loader));
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      PT_TRY(layers_[i].attention.Load(loader, LayerPrefix(static_cast<int64_t>(i))));
-      PT_TRY(layers_[i].mlp.Load(loader, LayerPrefix(static_cast<int64_t>(i))));
-    }
-    PT_TRY(head_.Load(loader));
-    return LoadWeights(loader);
-  }
-
-  void Forward(const ops::Batch& batch, ops::KvCache& cache, float* logits) override {
-    const Step step = Begin(batch, cache);
-    embedding_.Forward(step);
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      layers_[i].attention.Forward(step, static_cast<int32_t>(i), config(), rope_);
-      layers_[i].mlp.Forward(step, config());
-    }
-    head_.Forward(step, config().norm_epsilon, logits);
-  }
-
- private:
-  struct Layer {
-    AttentionBlock attention;
-    GatedMlpBlock mlp;
-  };
-
-  ops::RopeSpec rope_;
-  EmbeddingBlock embedding_;
-  std::vector<Layer> layers_;
-  OutputHead head_;
-};
-
 Result<std::unique_ptr<Model>> MakeLlama(const formats::ModelFile& file, ops::Context& ctx,
                                          const LoadOptions& options) {
-  PT_ASSIGN(LlamaConfig config, ReadConfig(file));
-  PT_TRY(Tensors(config).Check(file));
-  ModelShape shape = MakeShape(file, kArchitecture, config.decoder);
-  auto model = std::make_unique<Llama>(ctx, std::move(shape), std::move(config), options.rows_max);
-  WeightLoader loader(file, ctx, options);
-  PT_TRY(model->Load(loader));
-  return std::unique_ptr<Model>(std::move(model));
+  PT_ASSIGN(DenseDecoderSpec spec, ReadSpec(file));
+  PT_TRY(Tensors(spec).Check(file));
+  return MakeDenseDecoder(file, ctx, options, std::move(spec));
 }
 
 PINGTI_REGISTER_MODEL(kArchitecture, MakeLlama);
