@@ -1,4 +1,4 @@
-// Fetch and Download: an HTTP/1.1 client for the command line. Every wait has a time limit and can be cancelled;
+// Fetch: an HTTP/1.1 client for the command line. Every wait has a time limit and can be cancelled;
 // HTTPS is verified against the system's authorities; HTTPS_PROXY, HTTP_PROXY and NO_PROXY are respected.
 // Each call has a connection and an event loop of its own on the calling thread: no shared state, so thread-safe.
 #pragma once
@@ -38,17 +38,5 @@ struct FetchOptions {
 // Any HTTP status is a Response. Errors: InvalidArgument (URL), Unavailable (network, TLS, proxy), DeadlineExceeded,
 // Cancelled, ResourceExhausted (body too large).
 Result<Response> Fetch(const FetchOptions& options);
-
-struct DownloadOptions {
-  FetchOptions fetch;                     // url, headers, limits; on_head and on_body are taken
-  std::filesystem::path path;             // bytes go to path + ".part", which is renamed when complete
-  uint64_t bytes_max = uint64_t{1} << 42;
-  bool resume = true;                     // go on where an earlier .part ends, if the server's file has not changed
-  // Bytes done (with those of earlier tries) and in all (0: unknown), about ten times a second and at the end.
-  std::function<void(uint64_t bytes_done, uint64_t bytes_all)> on_progress;
-};
-
-// Returns the size of the file. After an error the .part stays for the next try.
-Result<uint64_t> Download(const DownloadOptions& options);
 
 }  // namespace pingti::net

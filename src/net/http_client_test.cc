@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <mutex>
 
 #include "base/file.h"
@@ -30,11 +29,9 @@ class HttpClientTest : public testing::Test {
     ASSERT_TRUE(server.ok());
     server_ = std::move(server).value();
     base_ = "http://127.0.0.1:" + std::to_string(server_->port());
-    path_ = std::filesystem::path(testing::TempDir()) / ("pingti_download_" + std::to_string(server_->port()));
   }
   void TearDown() override {
     server_.reset();
-    for (const char* suffix : {"", ".part", ".part.version"}) std::filesystem::remove(path_.string() + suffix);
   }
 
   void Handle(std::shared_ptr<Exchange> exchange) {
@@ -55,7 +52,7 @@ class HttpClientTest : public testing::Test {
       kept_.push_back(std::move(exchange));
       return;
     }
-    if (request.path == "/file") return File(*exchange);
+    if (request.path == "/file") return exchange->Respond(Text(200, FileBody()));
     if (request.path == "/half") {
       exchange->StartStream(Text(200, "half of it"));
       return exchange->Abort();
@@ -63,34 +60,11 @@ class HttpClientTest : public testing::Test {
     exchange->Respond(Text(404, "no"));
   }
 
-  void File(Exchange& exchange) {
-    const std::string body = FileBody();
-    const std::string_view range = exchange.request().headers.Get("Range");
-    Headers headers{{"ETag", etag_}};
-    if (range.empty() || exchange.request().headers.Get("If-Range") != etag_) {
-      return exchange.Respond(Text(200, body, headers));
-    }
-    const size_t begin = std::stoul(std::string(range.substr(6)));
-    if (begin >= body.size()) return exchange.Respond(Text(416, ""));
-    headers.Add("Content-Range", "bytes " + std::to_string(begin) + "-" + std::to_string(body.size() - 1) + "/" +
-                                     std::to_string(body.size()));
-    exchange.Respond(Text(206, body.substr(begin), headers));
-  }
-
-  DownloadOptions FileOptions() {
-    DownloadOptions options;
-    options.fetch.url = base_ + "/file";
-    options.path = path_;
-    return options;
-  }
-
   std::mutex mutex_;
   std::vector<Request> seen_;
   std::vector<std::shared_ptr<Exchange>> kept_;
-  std::string etag_ = "\"v1\"";
   std::unique_ptr<HttpServer> server_;
   std::string base_;
-  std::filesystem::path path_;
 };
 
 TEST_F(HttpClientTest, PostsAndReads) {
@@ -130,51 +104,6 @@ TEST_F(HttpClientTest, ErrorsAreTold) {
   EXPECT_EQ(Fetch({.url = base_ + "/file", .body_bytes_max = 100}).status().code(), StatusCode::kResourceExhausted);
   EXPECT_EQ(Fetch({.url = base_ + "/file", .on_body = [](std::string_view) { return false; }}).status().code(),
             StatusCode::kCancelled);
-}
-
-TEST_F(HttpClientTest, Downloads) {
-  DownloadOptions options = FileOptions();
-  uint64_t done = 0;
-  uint64_t all = 0;
-  options.on_progress = [&](uint64_t bytes_done, uint64_t bytes_all) {
-    done = bytes_done;
-    all = bytes_all;
-  };
-  auto size = Download(options);
-  ASSERT_TRUE(size.ok()) << size.status().ToString();
-  EXPECT_EQ(*ReadFile(path_), FileBody());
-  EXPECT_EQ(done, *size);
-  EXPECT_EQ(all, *size);
-  EXPECT_FALSE(std::filesystem::exists(path_.string() + ".part"));
-}
-
-TEST_F(HttpClientTest, ResumesWhatHasNotChanged) {
-  std::ofstream(path_.string() + ".part") << FileBody().substr(0, 1000);
-  std::ofstream(path_.string() + ".part.version") << etag_;
-  ASSERT_TRUE(Download(FileOptions()).ok());
-  EXPECT_EQ(seen_[0].headers.Get("Range"), "bytes=1000-");
-  EXPECT_EQ(*ReadFile(path_), FileBody());
-}
-
-TEST_F(HttpClientTest, StartsAgainWhereTheFileHasChangedOrIsTooLong) {
-  std::ofstream(path_.string() + ".part") << "of an older version";
-  std::ofstream(path_.string() + ".part.version") << "\"v0\"";
-  ASSERT_TRUE(Download(FileOptions()).ok());
-  EXPECT_EQ(*ReadFile(path_), FileBody());
-  std::ofstream(path_.string() + ".part") << FileBody() << "and more";
-  std::ofstream(path_.string() + ".part.version") << etag_;
-  ASSERT_TRUE(Download(FileOptions()).ok());
-  EXPECT_EQ(*ReadFile(path_), FileBody());
-}
-
-TEST_F(HttpClientTest, DownloadErrors) {
-  DownloadOptions options = FileOptions();
-  options.bytes_max = 10;
-  EXPECT_EQ(Download(options).status().code(), StatusCode::kResourceExhausted);
-  options = FileOptions();
-  options.fetch.url = base_ + "/none";
-  EXPECT_EQ(Download(options).status().code(), StatusCode::kNotFound);
-  EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
 TEST(UrlTest, PartsAndErrors) {
