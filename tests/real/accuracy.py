@@ -18,7 +18,7 @@ from pathlib import Path
 try:
     import numpy as np
 except ImportError as error:
-    print(f"skipped: {error}")
+    print(f"SKIP: {error}")
     sys.exit(77)
 
 HERE = Path(__file__).resolve().parent
@@ -130,13 +130,13 @@ def main():
     folder = os.environ.get("PINGTI_MODELS")
     models = args.models or (sorted(map(str, Path(folder).glob("*.gguf"))) if folder else [])
     if not models:
-        print("skipped: PINGTI_MODELS names no folder with models")
+        print("SKIP: PINGTI_MODELS names no folder with models")
         return SKIPPED
     try:
         import gguf  # noqa: F401
         import llama_cpp  # noqa: F401
     except ImportError as error:
-        print(f"skipped: {error}")
+        print(f"SKIP: {error}")
         return SKIPPED
     results, failed = [], False
     for model in models:
