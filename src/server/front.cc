@@ -32,6 +32,14 @@ Status MissingKey(bool given) {
   return status;
 }
 
+// "application/json", also with parameters. A body of another type is refused: browsers send those to any address
+// without asking first, so that a page from elsewhere could use a server on the reader's machine.
+bool IsJson(std::string_view content_type) {
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return net::EqualsIgnoreCase(type, "application/json");
+}
+
 }  // namespace
 
 Front::Front(const ServerOptions& options, const ApiKeys& keys, endpoints::Context& context, RequestPool& pool,
@@ -113,6 +121,11 @@ void Front::Handle(std::shared_ptr<net::Exchange> exchange) {
     if (!name) return endpoints::RespondError(*exchange, MissingKey(!authorization.empty()));
     call.caller = {.key_name = *name, .cache_salt = *name};
     call.record->key_name = *name;
+  }
+  const std::string_view content_type = request.headers.Get("Content-Type");
+  if (!request.body.empty() && !content_type.empty() && !IsJson(content_type)) {
+    return exchange->Respond(endpoints::HttpErrorResponse(
+        415, "Unsupported content type: wanted application/json, found " + std::string(content_type.substr(0, 100)) + "."));
   }
   if (match.route->options.weight == endpoints::Weight::kLight) return match.route->handler(std::move(call));
   if (draining_) return endpoints::RespondError(*exchange, Unavailable("The server is shutting down."));

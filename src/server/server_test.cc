@@ -158,6 +158,17 @@ TEST_F(ServerTest, ErrorsInTheApisShape) {
   }
 }
 
+TEST_F(ServerTest, ABodyThatIsNoJsonByItsTypeIsRefused) {
+  StartServer();
+  const auto status = [&](const std::string& type) {
+    return Ask("POST", "/tokenize", R"({"prompt":"a"})", {{"Content-Type", type}}).status;
+  };
+  EXPECT_EQ(status("text/plain"), 415);
+  EXPECT_EQ(status("application/jsonx"), 415);
+  EXPECT_EQ(status("application/JSON ; charset=utf-8"), 200);
+  EXPECT_EQ(Ask("POST", "/tokenize", R"({"prompt":"a"})").status, 200);  // none named
+}
+
 TEST_F(ServerTest, AModelWithoutTemplateSaysSo) {
   StartServer({}, {.script = "abc"}, false);
   const net::Response response = Ask("POST", "/v1/chat/completions", kChat);
