@@ -1,6 +1,6 @@
-// Attention alone: the engine's (tiles, online softmax, paged KV) against the naive one (a row of
-// all scores, then its softmax, then the sum of values), both with this CPU's vector kernels and
-// all threads, on the same keys and values.
+// Attention alone: the engine's (tiles, online softmax) against the naive one (all scores, then
+// their softmax, then the sum of values), both with this CPU's vector kernels and all threads, on
+// the same keys and values.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -39,21 +39,8 @@ class AttentionCase final {
   }
 
   // Seconds.
-  double Flash() {
-    const Clock::time_point begin = Clock::now();
-    ops::Attention(context_, LastRows(), 0, {.heads = kHeads, .scale = Scale()}, Queries(), *cache_,
-                   Matrix(flash_, kHeads));
-    return SecondsSince(begin);
-  }
-  double Naive() {
-    const Clock::time_point begin = Clock::now();
-    const size_t items = static_cast<size_t>(rows_) * kHeads;
-    context_.pool.ForEach(items, 1, [&](size_t from, size_t to) {
-      for (size_t item = from; item < to; ++item)
-        NaiveRow(static_cast<int32_t>(item / kHeads), static_cast<int32_t>(item % kHeads));
-    });
-    return SecondsSince(begin);
-  }
+  double Flash() { return Run(ops::AttentionKind::kFlash, flash_); }
+  double Naive() { return Run(ops::AttentionKind::kNaive, naive_); }
   double MaxDifference() const {
     double most = 0;
     for (size_t i = 0; i < flash_.size(); ++i)
@@ -71,6 +58,14 @@ class AttentionCase final {
     return {data.data(), static_cast<int64_t>(data.size()) / cols, cols, cols};
   }
   ops::Matrix Queries() { return Matrix(queries_, kHeads); }
+
+  double Run(ops::AttentionKind kind, std::vector<float>& out) {
+    context_.attention = kind;
+    const Clock::time_point begin = Clock::now();
+    ops::Attention(context_, LastRows(), 0, {.heads = kHeads, .scale = Scale()}, Queries(), *cache_,
+                   Matrix(out, kHeads));
+    return SecondsSince(begin);
+  }
 
   ops::Batch LastRows() {
     sequence_ = {
@@ -104,52 +99,12 @@ class AttentionCase final {
                          .sequences = std::span(&sequence_, 1),
                          .output_rows = {}};
     ops::WriteKv(context_, all, 0, Matrix(keys_, kKvHeads), Matrix(values_, kKvHeads), *cache_);
-    // The naive one gets its keys where they are easy to read: [kv head][dim][position] and [kv
-    // head][position][dim].
-    keys_by_dim_.resize(kv);
-    values_by_head_.resize(kv);
-    for (int32_t p = 0; p < length_; ++p) {
-      for (int32_t h = 0; h < kKvHeads; ++h) {
-        for (int32_t d = 0; d < kDim; ++d) {
-          const size_t from = (static_cast<size_t>(p) * kKvHeads + static_cast<size_t>(h)) * kDim +
-                              static_cast<size_t>(d);
-          keys_by_dim_[(static_cast<size_t>(h) * kDim + static_cast<size_t>(d)) *
-                           static_cast<size_t>(length_) +
-                       static_cast<size_t>(p)] = keys_[from];
-          values_by_head_[(static_cast<size_t>(h) * static_cast<size_t>(length_) +
-                           static_cast<size_t>(p)) *
-                              kDim +
-                          static_cast<size_t>(d)] = values_[from];
-        }
-      }
-    }
-  }
-
-  void NaiveRow(int32_t row, int32_t head) {
-    const kernels::VectorKernels& vector = context_.kernels.vector;
-    const int64_t seen = length_ - rows_ + row + 1;
-    const auto kv_head = static_cast<size_t>(head / (kHeads / kKvHeads));
-    const size_t at = (static_cast<size_t>(row) * kHeads + static_cast<size_t>(head)) * kDim;
-    std::vector<float> scores(static_cast<size_t>(seen), 0.0F);
-    const float* keys = keys_by_dim_.data() + kv_head * kDim * static_cast<size_t>(length_);
-    for (size_t d = 0; d < kDim; ++d)
-      vector.add_scaled(keys + d * static_cast<size_t>(length_), queries_[at + d], seen,
-                        scores.data());
-    const float max = vector.max(scores.data(), seen);
-    const double sum = vector.softmax_exp(scores.data(), seen, max, Scale(), scores.data());
-    std::fill_n(naive_.data() + at, kDim, 0.0F);
-    const float* values = values_by_head_.data() + kv_head * static_cast<size_t>(length_) * kDim;
-    for (int64_t p = 0; p < seen; ++p) {
-      const float weight = static_cast<float>(scores[static_cast<size_t>(p)] / sum);
-      vector.add_scaled(values + static_cast<size_t>(p) * kDim, weight, kDim, naive_.data() + at);
-    }
   }
 
   ops::Context& context_;
   int32_t length_, rows_;
   std::unique_ptr<ops::KvCache> cache_;
-  std::vector<float> keys_, values_;  // [length, kv_heads, dim]
-  std::vector<float> keys_by_dim_, values_by_head_;
+  std::vector<float> keys_, values_;            // [length, kv_heads, dim]
   std::vector<float> queries_, flash_, naive_;  // [rows, heads, dim]
   std::vector<int32_t> blocks_, positions_;
   ops::SequenceRows sequence_;

@@ -20,19 +20,36 @@ struct BenchEntry {
 constexpr BenchEntry kBenches[] = {
     {"engine", BenchEngine}, {"batch", BenchBatch}, {"throughput", BenchThroughput}};
 
+constexpr int64_t kSizeMax = 1 << 17;
+
+// "512" or "8k"; 0 where it is neither.
+int64_t ParseSize(std::string_view text) {
+  const bool thousands = text.ends_with('k');
+  if (thousands) text.remove_suffix(1);
+  int64_t size = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), size);
+  if (error != std::errc() || rest != text.data() + text.size() || size < 1 || size > kSizeMax)
+    return 0;
+  size *= thousands ? 1024 : 1;
+  return size <= kSizeMax ? size : 0;
+}
+
+// "1,16", or "512..8k": each twice the one before.
 Result<std::vector<int64_t>> ParseSizes(std::string_view text) {
   std::vector<int64_t> sizes;
-  while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    int64_t size = 0;
-    const auto [rest, error] = std::from_chars(text.data(), text.data() + comma, size);
-    if (error != std::errc() || rest != text.data() + comma || size < 1 || size > 1 << 17) {
-      return InvalidArgument(TrFormat("--sizes: '{}' is no list of numbers like 1,16",
-                                      "--sizes：'{}' 不是形如 1,16 的数字列表", text),
+  for (std::string_view left = text; !left.empty();) {
+    const size_t comma = std::min(left.find(','), left.size());
+    const std::string_view item = left.substr(0, comma);
+    const size_t dots = item.find("..");
+    const int64_t first = ParseSize(item.substr(0, dots));
+    const int64_t last = dots == item.npos ? first : ParseSize(item.substr(dots + 2));
+    if (first < 1 || last < first) {
+      return InvalidArgument(TrFormat("--sizes: '{}' is no list of numbers like 1,16 or 512..8k",
+                                      "--sizes：'{}' 不是形如 1,16 或 512..8k 的数字列表", text),
                              "sizes");
     }
-    sizes.push_back(size);
-    text.remove_prefix(std::min(comma + 1, text.size()));
+    for (int64_t size = first; size <= last; size *= 2) sizes.push_back(size);
+    left.remove_prefix(std::min(comma + 1, left.size()));
   }
   return sizes;
 }
@@ -48,7 +65,7 @@ class BenchCommand final : public Command {
         "  engine       prefill 512 and 2,048, decode at depth 0 and 4,096, batches (the default)\n"
         "  batch        aggregate decode by batch size: --sizes 1,16\n"
         "  throughput   --concurrency N requests at once, prompts included\n"
-        "  attn         attention with online softmax against the naive one: --sizes 512,8192; "
+        "  attn         attention with online softmax against the naive one: --ctx 512..8k; "
         "needs no model\n"
         "Medians over rounds, with the least and the greatest value; other programs on the machine "
         "disturb.\n",
@@ -56,43 +73,43 @@ class BenchCommand final : public Command {
         "  engine       预填充 512 与 2048、深度 0 与 4096 的解码、批处理（默认）\n"
         "  batch        不同批大小的总解码速度：--sizes 1,16\n"
         "  throughput   --concurrency N 个并发请求，含提示处理\n"
-        "  attn         在线 softmax 注意力与朴素实现对比：--sizes 512,8192；不需要模型\n"
+        "  attn         在线 softmax 注意力与朴素实现对比：--ctx 512..8k；不需要模型\n"
         "输出各轮的中位数、最小值与最大值；机器上的其他程序会产生干扰。\n"};
   }
   std::vector<std::string_view> sections() const override { return {"model", "engine"}; }
   std::vector<OptionTable> own_tables() override {
-    return {
-        {.section = "",
-         .title = {"Bench", "测量"},
-         .options = {{.name = "rounds",
-                      .target = &options_.rounds,
-                      .help = {"0: five, or two with --quick", "0 表示五轮，--quick 时两轮"},
-                      .min = 0,
-                      .max = 1000},
-                     {.name = "quick",
-                      .target = &options_.quick,
-                      .help = {"fewer rows and rounds", "更少的项目与轮数"}},
-                     {.name = "sizes",
-                      .target = &sizes_,
-                      .help = {"batch sizes or contexts, as 1,16", "批大小或上下文长度，如 1,16"},
-                      .value_name = "LIST",
-                      .aliases = {"ctx"}},
-                     {.name = "concurrency",
-                      .target = &options_.concurrency,
-                      .help = {"requests at once (throughput)", "并发请求数（throughput）"},
-                      .min = 1,
-                      .max = 4096},
-                     {.name = "prompt-tokens",
-                      .target = &options_.prompt_tokens,
-                      .help = {"of batch and throughput", "用于 batch 与 throughput"},
-                      .min = 1,
-                      .max = 1 << 17},
-                     {.name = "output-tokens",
-                      .target = &options_.output_tokens,
-                      .help = {"of batch and throughput", "用于 batch 与 throughput"},
-                      .min = 2,
-                      .max = 1 << 17},
-                     {.name = "json", .target = &json_, .help = {"as JSON", "以 JSON 输出"}}}}};
+    return {{.section = "",
+             .title = {"Bench", "测量"},
+             .options = {{.name = "rounds",
+                          .target = &options_.rounds,
+                          .help = {"0: five, or two with --quick", "0 表示五轮，--quick 时两轮"},
+                          .min = 0,
+                          .max = 1000},
+                         {.name = "quick",
+                          .target = &options_.quick,
+                          .help = {"fewer rows and rounds", "更少的项目与轮数"}},
+                         {.name = "sizes",
+                          .target = &sizes_,
+                          .help = {"batch sizes or contexts, as 1,16 or 512..8k",
+                                   "批大小或上下文长度，如 1,16 或 512..8k"},
+                          .value_name = "LIST",
+                          .aliases = {"ctx"}},
+                         {.name = "concurrency",
+                          .target = &options_.concurrency,
+                          .help = {"requests at once (throughput)", "并发请求数（throughput）"},
+                          .min = 1,
+                          .max = 4096},
+                         {.name = "prompt-tokens",
+                          .target = &options_.prompt_tokens,
+                          .help = {"of batch and throughput", "用于 batch 与 throughput"},
+                          .min = 1,
+                          .max = 1 << 17},
+                         {.name = "output-tokens",
+                          .target = &options_.output_tokens,
+                          .help = {"of batch and throughput", "用于 batch 与 throughput"},
+                          .min = 2,
+                          .max = 1 << 17},
+                         {.name = "json", .target = &json_, .help = {"as JSON", "以 JSON 输出"}}}}};
   }
 
   Result<int> Run(Invocation& invocation) override {

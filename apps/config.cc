@@ -30,8 +30,38 @@ OptionTable ModelTable(ModelConfig& model) {
           }};
 }
 
-OptionTable EngineTable(EngineConfig& engine, runtime::EngineOptions& options) {
+// The policy of runtime/batch_limit.h.
+std::vector<Option> BatchPolicy(EngineConfig& engine) {
   return {
+      {.name = "batch-policy",
+       .target = &engine.batch_policy,
+       .help = {"continuous: as many sequences as blocks and max_batch_size allow; formula: also "
+                "at most min(batch_base_size * (1 + waiting / 10), (free memory - "
+                "batch_memory_reserve) / batch_memory_per_sample)",
+                "continuous：以缓存块和 max_batch_size 为限；formula：另以 min(batch_base_size * "
+                "(1 + 等待数 / 10), (空闲内存 - batch_memory_reserve) / "
+                "batch_memory_per_sample) 为限"},
+       .choices = {"continuous", "formula"}},
+      {.name = "batch-base-size",
+       .target = &engine.batch_limit.base_size,
+       .help = {"of the formula", "公式的基础批大小"},
+       .min = 1,
+       .max = 4096},
+      {.name = "batch-memory-per-sample",
+       .target = &engine.batch_limit.memory_per_sample_bytes,
+       .help = {"of the formula", "公式中每个序列的内存"},
+       .min = 1,
+       .bytes = true},
+      {.name = "batch-memory-reserve",
+       .target = &engine.batch_limit.reserve_bytes,
+       .help = {"of the formula: memory that stays free", "公式中保留的内存"},
+       .min = 0,
+       .bytes = true},
+  };
+}
+
+OptionTable EngineTable(EngineConfig& engine, runtime::EngineOptions& options) {
+  OptionTable table = {
       .section = "engine",
       .title = {"Engine", "引擎"},
       .options = {
@@ -77,6 +107,12 @@ OptionTable EngineTable(EngineConfig& engine, runtime::EngineOptions& options) {
            .help = {"tokens of one prompt in one step", "一步中单个提示词处理的 token 数"},
            .min = 1,
            .max = 1 << 20},
+          {.name = "attention",
+           .target = &engine.attention,
+           .help = {"flash: in tiles with online softmax; naive: all scores in memory, to compare",
+                    "flash：分块并在线 softmax；naive：保存全部得分，用于对比"},
+           .choices = {"flash", "naive"},
+           .aliases = {"attn"}},
           {.name = "queue",
            .target = &options.queue_max,
            .help = {"waiting requests; more are answered with 429", "等待队列长度；超出则返回 429"},
@@ -86,6 +122,8 @@ OptionTable EngineTable(EngineConfig& engine, runtime::EngineOptions& options) {
            .target = &options.prefix_cache,
            .help = {"reuse the KV of common prefixes of all requests", "跨请求复用公共前缀的 KV"}},
       }};
+  for (const Option& option : BatchPolicy(engine)) table.options.push_back(option);
+  return table;
 }
 
 OptionTable ServerTable(server::ServerOptions& options) {
@@ -280,6 +318,9 @@ Result<server::ServerOptions> MakeServerOptions(const Config& config,
   options.model = model;
   options.threads = config.engine.threads;
   PT_ASSIGN(options.engine.kv_type, ops::ParseKvType(config.engine.kv_type));
+  if (config.engine.attention == "naive") options.engine.attention = ops::AttentionKind::kNaive;
+  if (config.engine.batch_policy == "formula")
+    options.engine.maybe_batch_limit = config.engine.batch_limit;
   if (config.model.repack_cache) {
     options.repack_cache_dir =
         config.model.cache_dir.empty() ? CacheFolder() / "repacked" : config.model.cache_dir;

@@ -26,6 +26,9 @@ struct ModelConfig {
 // What is not a field of EngineOptions as it stands.
 struct EngineConfig {
   std::string kv_type = "f16";
+  std::string attention = "flash";
+  std::string batch_policy = "continuous";
+  runtime::BatchLimitOptions batch_limit;  // of batch_policy "formula"
   int32_t threads = 0;
 };
 

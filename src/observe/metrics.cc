@@ -99,11 +99,14 @@ void Metrics::RegisterEngine() {
   r.Add("vllm:iteration_tokens_total", "Histogram of number of tokens per engine step.", iteration_tokens);
   r.Add("vllm:request_params_n", "Histogram of the n request parameter.", params_n);
   r.Add("pingti_kv_blocks", "KV blocks in all.", kv_blocks);
+  r.Add("pingti_kv_blocks_used", "KV blocks held by running sequences.", kv_blocks_used);
+  r.Add("pingti_kv_blocks_free", "KV blocks that a sequence may take, those kept for reuse included.", kv_blocks_free);
   r.Add("pingti_kv_blocks_cached", "KV blocks kept only for reuse.", kv_blocks_cached);
   r.Add("pingti_engine_seconds_since_progress", "Seconds since the engine's loop last came round.",
         seconds_since_progress);
   r.Add("pingti_engine_batch_tokens", "Tokens of the latest step.", batch_tokens);
   r.Add("pingti_engine_batch_sequences", "Sequences of the latest step.", batch_sequences);
+  r.Add("pingti_engine_busy_share", "Share of the latest seconds that was spent in steps.", busy_share);
   r.Add("pingti_engine_steps_total", "Steps of the engine.", steps);
   r.Add("pingti_engine_busy_seconds_total", "Seconds spent in steps.", busy_seconds);
 }

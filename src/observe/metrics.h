@@ -25,10 +25,13 @@ class Metrics final {
   Gauge requests_waiting;
   Gauge kv_cache_usage;               // [0, 1]
   Gauge kv_blocks;
+  Gauge kv_blocks_used;
+  Gauge kv_blocks_free;
   Gauge kv_blocks_cached;
   Gauge seconds_since_progress;
   Gauge batch_tokens;
   Gauge batch_sequences;
+  Gauge busy_share;                   // [0, 1], of the latest seconds
 
   // Counters of the engine, copied from it.
   Counter prefix_queries_tokens;

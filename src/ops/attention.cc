@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "ops/attention_naive.h"
 
 namespace pingti::ops {
 namespace {
@@ -295,6 +296,7 @@ void Attention(Context& ctx, const Batch& batch, int32_t layer, const AttentionO
              "the block table covers the rows' positions");
     PT_CHECK(sequence.row_begin + sequence.row_count <= queries.rows, "the sequence's rows are in the matrix");
   }
+  if (ctx.attention == AttentionKind::kNaive) return AttentionNaive(ctx, batch, layer, options, queries, cache, out);
   AttentionRun(ctx, batch, layer, options, queries, cache, out).Run();
 }
 

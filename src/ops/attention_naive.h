@@ -1,5 +1,5 @@
 // AttentionNaive: the textbook's attention with all scores materialised, beside which Attention is measured and tested
-// (`--attn=naive`, `pingti bench attn`). Same arguments and meaning as Attention, same instruction set; needs
+// (AttentionKind::kNaive, `--attn=naive`; `pingti bench attn`). Same arguments and meaning as Attention, same instruction set; needs
 // 4 * rows * positions bytes of scratch for each worker, and reads and writes them several times.
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "ops/attention_naive.h"
+#include "ops/attention.h"
 
 #include <gtest/gtest.h>
 
@@ -68,7 +68,8 @@ struct Sequence {
     return blocks;
   }
 
-  std::vector<float> Run(Context& ctx, KvType type, const std::vector<int32_t>& pieces, bool naive = false) {
+  std::vector<float> Run(Context& ctx, KvType type, const std::vector<int32_t>& pieces, AttentionKind kind = AttentionKind::kFlash) {
+    ctx.attention = kind;
     const auto cache = KvCache::Create({.layers = 2, .kv_heads = shape.kv_heads, .key_dim = shape.key_dim,
                                         .value_dim = shape.value_dim},
                                        type, (length + kBlockTokens - 1) / kBlockTokens);
@@ -80,8 +81,7 @@ struct Sequence {
       const SequenceRows rows{.row_begin = 0, .row_count = count, .position_begin = begin, .blocks = blocks};
       const Batch batch{.tokens = {}, .positions = {}, .sequences = std::span(&rows, 1), .output_rows = {}};
       WriteKv(ctx, batch, 1, Rows(keys, begin, count), Rows(values, begin, count), **cache);
-      const auto attend = naive ? AttentionNaive : Attention;
-      attend(ctx, batch, 1,
+      Attention(ctx, batch, 1,
                 {.heads = shape.heads, .scale = 1 / std::sqrt(static_cast<float>(shape.key_dim)),
                  .window = shape.window},
                 Rows(queries, begin, count), **cache, Rows(out, begin, count));
@@ -131,7 +131,7 @@ TEST_P(AttentionTest, AgreesWithTheNaiveOne) {
   Context ctx{two_, table};
   for (const Shape& shape : {Shape{}, Shape{.heads = 3, .kv_heads = 1, .key_dim = 24, .value_dim = 20, .window = 600}}) {
     Sequence sequence(shape, 1060);
-    const std::vector<float> naive = sequence.Run(ctx, GetParam(), {500}, true);
+    const std::vector<float> naive = sequence.Run(ctx, GetParam(), {500}, AttentionKind::kNaive);
     EXPECT_LT(LargestDifference(sequence.Run(ctx, GetParam(), {1060}), naive), 1e-6 * shape.key_dim);
   }
 }

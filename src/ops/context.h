@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "base/thread_pool.h"
@@ -24,12 +25,16 @@ class Scratch final {
   size_t bytes_ = 0;
 };
 
+// How Attention is computed. kNaive materialises all scores: to measure the other beside it.
+enum class AttentionKind : uint8_t { kFlash, kNaive };
+
 struct RopeTable;  // the rotations of the batch at hand: elementwise.cc
 
 struct Context {
   ThreadPool& pool;
   const kernels::KernelTable& kernels;
   Scratch scratch = {};
+  AttentionKind attention = AttentionKind::kFlash;
   std::shared_ptr<RopeTable> maybe_rope_table = {};
 };
 

@@ -5,6 +5,8 @@
 namespace pingti::runtime {
 namespace {
 
+constexpr int64_t kMib = 1 << 20;
+
 TEST(AdjustBatchSize, Table) {
   struct Case {
     int64_t pending;
@@ -17,18 +19,20 @@ TEST(AdjustBatchSize, Table) {
       {25, 0, 1},           {25, -5, 1},   {-7, 24576, 4}, {25, 6144, 2},
   };
   for (const Case& one : cases) {
-    EXPECT_EQ(AdjustBatchSize({.pending_requests = one.pending, .memory_mb = one.memory_mb}),
-              one.expected)
+    EXPECT_EQ(
+        AdjustBatchSize({.pending_requests = one.pending, .memory_bytes = one.memory_mb * kMib}),
+        one.expected)
         << one.pending << " pending, " << one.memory_mb << " MB";
   }
 }
 
 TEST(AdjustBatchSize, FollowsItsOptions) {
-  const BatchLimitOptions options{.base_size = 16, .memory_per_sample_mb = 100, .reserve_mb = 0};
-  EXPECT_EQ(AdjustBatchSize({.pending_requests = 0, .memory_mb = 5000}, options), 16);
-  EXPECT_EQ(AdjustBatchSize({.pending_requests = 30, .memory_mb = 5000}, options), 50);
-  EXPECT_EQ(AdjustBatchSize({.pending_requests = 0, .memory_mb = 5000},
-                            {.base_size = 0, .memory_per_sample_mb = 0}),
+  const BatchLimitOptions options{
+      .base_size = 16, .memory_per_sample_bytes = 100, .reserve_bytes = 0};
+  EXPECT_EQ(AdjustBatchSize({.pending_requests = 0, .memory_bytes = 5000}, options), 16);
+  EXPECT_EQ(AdjustBatchSize({.pending_requests = 30, .memory_bytes = 5000}, options), 50);
+  EXPECT_EQ(AdjustBatchSize({.pending_requests = 0, .memory_bytes = int64_t{1} << 40},
+                            {.base_size = 0, .memory_per_sample_bytes = 0}),
             1);
 }
 

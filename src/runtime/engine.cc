@@ -111,15 +111,16 @@ Status CheckPrompt(const GenerateRequest& request, int64_t context_length, int32
   return Status::Ok();
 }
 
-// The memory that sequences may share is the KV cache's and what must stay free beside it.
+// The memory that sequences may share is what the machine has left beside the weights; where that
+// is unknown, the KV cache's and the reserve.
 std::function<int32_t(int32_t)> SequencesLimit(const EngineOptions& options) {
   if (!options.maybe_batch_limit.has_value()) return {};
-  constexpr int64_t kMib = 1 << 20;
   const BatchLimitOptions limit = *options.maybe_batch_limit;
-  const int64_t memory_mb = options.kv_bytes / kMib + limit.reserve_mb;
-  return [limit, memory_mb](int32_t waiting) {
+  const int64_t available = AvailableMemoryBytes();
+  const int64_t memory = available > 0 ? available : options.kv_bytes + limit.reserve_bytes;
+  return [limit, memory](int32_t waiting) {
     const int64_t size =
-        AdjustBatchSize({.pending_requests = waiting, .memory_mb = memory_mb}, limit);
+        AdjustBatchSize({.pending_requests = waiting, .memory_bytes = memory}, limit);
     return static_cast<int32_t>(std::min<int64_t>(size, std::numeric_limits<int32_t>::max()));
   };
 }
@@ -151,6 +152,7 @@ Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<models::Model> mod
                                               ops::Context& ctx, const EngineOptions& options,
                                               EngineObserver* maybe_observer) {
   EngineOptions filled = options;
+  ctx.attention = options.attention;
   const models::ModelShape shape = model->shape();
   PT_TRY(CheckVocabulary(*tokenizer, shape.vocab_size));
   PT_ASSIGN(const int32_t blocks, Resolve(shape, filled));

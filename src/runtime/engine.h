@@ -31,6 +31,7 @@ struct EngineOptions {
   bool prefix_cache = true;
   // Also bound the sequences of a step by load and memory (batch_limit.h); blocks and sequences_max bound them anyway.
   std::optional<BatchLimitOptions> maybe_batch_limit = {};
+  ops::AttentionKind attention = ops::AttentionKind::kFlash;
 };
 
 // Read at any time; each number is exact at some recent step.
@@ -49,6 +50,7 @@ struct EngineStats {
   int32_t last_batch_tokens = 0;        // of the latest step
   int32_t last_batch_sequences = 0;
   double busy_seconds = 0;              // spent in steps since the start
+  double busy_share = 0;                // of the latest seconds (busy_share.h)
 };
 
 // Histograms' input: called on the engine's thread once per step and once per finished request; must be cheap.

@@ -28,6 +28,7 @@ EngineLoop::EngineLoop(Parts parts)
 }
 
 void EngineLoop::Run() {
+  Clock::time_point round = Clock::now();
   while (true) {
     parts_.progress_ns.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
     CommandQueue::Commands commands =
@@ -38,12 +39,17 @@ void EngineLoop::Run() {
       AbortAll(Cancelled("the engine was stopped"), FinishReason::kCancelled);
       return;
     }
+    const double busy_before = stats_.busy_seconds;
     try {
       if (!scheduler_.idle()) Step();
     } catch (const std::exception& error) {  // a library's, e.g. no memory
       AbortAll(Internal(std::string("the engine's step failed: ") + error.what()),
                FinishReason::kError);
     }
+    const Clock::time_point end = Clock::now();
+    busy_share_.Note(stats_.busy_seconds - busy_before, Seconds(end - round));
+    stats_.busy_share = busy_share_.value();
+    round = end;
     PublishStats();
   }
 }

@@ -12,6 +12,7 @@
 #include "models/model.h"
 #include "ops/context.h"
 #include "ops/kv_cache.h"
+#include "runtime/busy_share.h"
 #include "runtime/choice.h"
 #include "runtime/command_queue.h"
 #include "runtime/engine.h"
@@ -75,6 +76,7 @@ class EngineLoop final {
   std::vector<Job> jobs_;
   std::vector<SamplerScratch> scratch_;  // [workers]
   EngineStats stats_;
+  BusyShare busy_share_;
   Clock::time_point now_;  // the end of the current step
 };
 

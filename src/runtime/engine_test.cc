@@ -268,10 +268,10 @@ TEST(Engine, QueueIsBounded) {
   for (const auto& sink : sinks) EXPECT_TRUE(sink->Wait().status.ok());
 }
 
-TEST(Engine, BatchLimitBoundsWhatRunsAtOnce) {
+// The most sequences of a step while 40 requests wait.
+size_t MostAtOnce(const BatchLimitOptions& limit) {
   EngineOptions options;
-  options.maybe_batch_limit =
-      BatchLimitOptions{.base_size = 2, .memory_per_sample_mb = 1, .reserve_mb = 0};
+  options.maybe_batch_limit = limit;
   options.kv_bytes = 3 << 20;
   std::atomic<size_t> most{0};
   FakeModelOptions model;
@@ -283,7 +283,43 @@ TEST(Engine, BatchLimitBoundsWhatRunsAtOnce) {
   for (int i = 0; i < 40; ++i)
     sinks.push_back(fake.Submit(FakeEngine::Request(std::to_string(i), "limit", 30)));
   for (const auto& sink : sinks) sink->Wait();
-  EXPECT_LE(most, 3U);  // 3 MiB at 1 MiB each, however many wait
+  return most;
+}
+
+TEST(Engine, BatchLimitBoundsWhatRunsAtOnce) {
+  // By load: 2 * (1 + 40 / 10) at most, however much memory there is.
+  EXPECT_LE(MostAtOnce({.base_size = 2, .memory_per_sample_bytes = 1, .reserve_bytes = 0}), 10U);
+  // By memory: no machine has so much.
+  constexpr int64_t kHuge = int64_t{1} << 60;
+  EXPECT_EQ(MostAtOnce({.base_size = 8, .memory_per_sample_bytes = kHuge, .reserve_bytes = 0}), 1U);
+  EXPECT_EQ(MostAtOnce({.base_size = 8, .memory_per_sample_bytes = 1, .reserve_bytes = kHuge}), 1U);
+}
+
+TEST(Engine, BatchSizeAndBusyShareFollowARampOfLoad) {
+  EngineOptions options;
+  options.sequences_max = 16;
+  FakeModelOptions model;
+  model.step_ms = 1;
+  FakeEngine fake(std::move(model), options);
+  EXPECT_EQ(fake.engine->stats().last_batch_sequences, 0);
+  EXPECT_EQ(fake.engine->stats().busy_share, 0);
+  double share = 0;
+  for (const int clients : {1, 4, 16}) {
+    std::vector<std::shared_ptr<CollectingSink>> sinks;
+    int32_t batch = 0;
+    for (int i = 0; i < clients; ++i) {
+      sinks.push_back(
+          fake.Submit(FakeEngine::Request(std::to_string(clients) + "-" + std::to_string(i),
+                                          std::string(1, static_cast<char>('a' + i)), 120)));
+    }
+    while (sinks.back()->endings() == 0)
+      batch = std::max(batch, fake.engine->stats().last_batch_sequences);
+    for (const auto& sink : sinks) sink->Wait();
+    EXPECT_EQ(batch, clients);
+    EXPECT_GT(fake.engine->stats().busy_share, share) << clients;
+    share = fake.engine->stats().busy_share;
+  }
+  EXPECT_LT(share, 1);
 }
 
 TEST(Engine, SinkMayCancelItsOwnRequest) {

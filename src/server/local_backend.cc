@@ -226,10 +226,13 @@ void LocalBackend::UpdateMetrics() {
   metrics_.requests_waiting.Set(stats.waiting);
   metrics_.kv_cache_usage.Set(stats.kv_blocks > 0 ? static_cast<double>(stats.kv_blocks_used) / stats.kv_blocks : 0);
   metrics_.kv_blocks.Set(stats.kv_blocks);
+  metrics_.kv_blocks_used.Set(stats.kv_blocks_used);
+  metrics_.kv_blocks_free.Set(stats.kv_blocks - stats.kv_blocks_used);
   metrics_.kv_blocks_cached.Set(stats.kv_blocks_cached);
   metrics_.seconds_since_progress.Set(engine_.seconds_since_progress());
   metrics_.batch_tokens.Set(stats.last_batch_tokens);
   metrics_.batch_sequences.Set(stats.last_batch_sequences);
+  metrics_.busy_share.Set(stats.busy_share);
   metrics_.prefix_queries_tokens.Set(static_cast<double>(stats.prefix_queries_tokens));
   metrics_.prefix_hits_tokens.Set(static_cast<double>(stats.prefix_hits_tokens));
   metrics_.preemptions.Set(static_cast<double>(stats.preemptions));

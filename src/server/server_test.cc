@@ -114,6 +114,31 @@ TEST_F(ServerTest, StreamsOfManyClients) {
   EXPECT_EQ(Metric("vllm:e2e_request_latency_seconds_count"), 16);
 }
 
+TEST_F(ServerTest, BatchAndBusyGaugesFollowTheLoad) {
+  StartServer({}, {.script = "abcdefghij", .step_ms = 2});
+  EXPECT_EQ(Metric("pingti_engine_batch_sequences"), 0);
+  EXPECT_EQ(Metric("pingti_engine_busy_share"), 0);
+  EXPECT_EQ(Metric("pingti_kv_blocks_free"), Metric("pingti_kv_blocks"));
+  double busy = 0;
+  for (const int streams : {1, 4, 16}) {
+    std::vector<std::thread> clients;
+    for (int i = 0; i < streams; ++i) {
+      clients.emplace_back([&] {
+        (void)Fetch({.method = "POST",
+                     .url = Url("/v1/completions"),
+                     .body = R"({"prompt":"x","max_tokens":150,"ignore_eos":true})"});
+      });
+    }
+    EXPECT_TRUE(Eventually([&] { return Metric("pingti_engine_batch_sequences") == streams; }));
+    const double blocks = Metric("pingti_kv_blocks");
+    EXPECT_EQ(Metric("pingti_kv_blocks_used") + Metric("pingti_kv_blocks_free"), blocks);
+    for (std::thread& client : clients) client.join();
+    EXPECT_GT(Metric("pingti_engine_busy_share"), busy);
+    busy = Metric("pingti_engine_busy_share");
+  }
+  EXPECT_LE(busy, 1);
+}
+
 TEST_F(ServerTest, TheClientsLeavingEndsTheGeneration) {
   StartServer({}, {.script = "abc", .step_ms = 5});
   for (const char* stream : {"true", "false"}) {
