@@ -17,6 +17,7 @@ std::unique_ptr<Command> MakeModelsCommand();
 std::unique_ptr<Command> MakeBenchCommand();
 std::unique_ptr<Command> MakeDoctorCommand();
 std::unique_ptr<Command> MakePullCommand();
+std::unique_ptr<Command> MakeKeysCommand();
 
 namespace {
 
@@ -26,6 +27,7 @@ constexpr std::array kCommands = {
     CommandEntry{"chat", MakeChatCommand},
     CommandEntry{"models", MakeModelsCommand},
     CommandEntry{"pull", MakePullCommand},
+    CommandEntry{"keys", MakeKeysCommand},
     CommandEntry{"doctor", MakeDoctorCommand},
     CommandEntry{"bench", MakeBenchCommand},
     CommandEntry{"config", MakeConfigCommand},

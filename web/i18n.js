@@ -12,6 +12,7 @@ const texts = {
     toy: "The default model is a toy (135M parameters, English): it proves that this machine works. Bring a real one with: pingti pull NAME",
     failed: "The server did not answer", retryHint: "Is it still running? Its log says more.", needKey: "This server wants an API key: enter it under Parameters.",
     temperature: "Temperature", topP: "Top-p", maxTokens: "Longest answer, tokens", system: "System message", apiKey: "API key", seed: "Seed (empty: random)",
+    keys: "API keys", key: "Key", tokensToday: "Tokens today", tokensAll: "All tokens", calls: "Requests", expired: "expired",
     name: "Name", architecture: "Architecture", parametersCount: "Parameters", context: "Context", weights: "Weights", kernels: "Kernels", threads: "Threads", kvType: "KV type", version: "pingti", kvBlocks: "KV blocks", tokens: "tokens", quantisation: "Weight types",
   },
   zh: {
@@ -26,6 +27,7 @@ const texts = {
     toy: "默认模型只是演示(1.35 亿参数,英文),用来证明这台机器可以运行。获取正式模型:pingti pull 名称",
     failed: "服务器没有响应", retryHint: "服务还在运行吗?详情见服务日志。", needKey: "此服务需要 API 密钥,请在“参数”中填写。",
     temperature: "温度", topP: "Top-p", maxTokens: "回答最长 token 数", system: "系统提示词", apiKey: "API 密钥", seed: "随机种子(留空为随机)",
+    keys: "API 密钥", key: "密钥", tokensToday: "今日 token", tokensAll: "累计 token", calls: "请求数", expired: "已过期",
     name: "名称", architecture: "架构", parametersCount: "参数量", context: "上下文", weights: "权重", kernels: "计算内核", threads: "线程", kvType: "KV 类型", version: "pingti", kvBlocks: "KV 块", tokens: "token", quantisation: "权重类型",
   },
 };

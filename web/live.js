@@ -75,6 +75,19 @@ async function pollMetrics() {
   previous = { tokens, at: now };
 }
 
+function drawKeys(keys) {
+  $("keys-card").hidden = false;
+  const number = (n) => n.toLocaleString();
+  const head = ["key", "calls", "tokensToday", "tokensAll"].map((key) => element("th", {}, t(key)));
+  const rows = keys.map((key) => {
+    const gone = key.expires && Date.parse(key.expires) < Date.now() ? ` (${t("expired")})` : "";
+    const limit = key.tokens_per_day ? ` / ${number(key.tokens_per_day)}` : "";
+    const cells = [key.name + gone, number(key.requests), number(key.tokens_today) + limit, number(key.prompt_tokens + key.completion_tokens)];
+    return element("tr", {}, ...cells.map((text) => element("td", {}, text)));
+  });
+  $("keys").replaceChildren(element("tr", {}, ...head), ...rows);
+}
+
 async function poll() {
   try {
     if (!status) {
@@ -82,12 +95,14 @@ async function poll() {
       setModel(status.model.name, status.model.defaults);
       drawCard();
     }
-    await pollMetrics();
     $("ready-dot").className = "dot up";
+    await pollMetrics();
     drawTiles();
     drawSpark();
+    if (status.keys) drawKeys((await getJson("pingti/usage")).keys);
   } catch (error) {
-    $("ready-dot").className = "dot down";
+    const mayNotLook = error instanceof ApiError && error.status === 403;  // a key for chat only
+    if (!mayNotLook) $("ready-dot").className = "dot down";
     if (error instanceof ApiError && error.status === 401) $("model-name").textContent = t("needKey");
   }
   setTimeout(poll, document.hidden ? 5 * pollMs : pollMs);

@@ -111,14 +111,20 @@ void AtomicFile::Discard() {
   ::unlink(beside_.c_str());
 }
 
-Result<AtomicFile> AtomicFile::Create(const std::filesystem::path& target) {
+Result<AtomicFile> AtomicFile::Create(const std::filesystem::path& target, Access access) {
   // Several threads of several processes may write the same target.
   static std::atomic<uint64_t> count = 0;
   AtomicFile file;
   file.target_ = target;
   file.beside_ = target.string() + ".tmp" + std::to_string(::getpid()) + "." + std::to_string(count++);
-  file.fd_ = ::open(file.beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const mode_t mode = access == Access::kPrivate ? 0600 : 0644;
+  file.fd_ = ::open(file.beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (file.fd_ < 0) return SystemError("cannot create", file.beside_);
+  struct stat before {};
+  if (access == Access::kPrivate && ::stat(target.c_str(), &before) == 0) {
+    // The mode only with the owner: a group's right must not pass to another group.
+    if (::fchown(file.fd_, before.st_uid, before.st_gid) == 0) ::fchmod(file.fd_, before.st_mode & 0777);
+  }
   return file;
 }
 
@@ -143,8 +149,9 @@ Status AtomicFile::Commit(bool durable) {
   return Status::Ok();
 }
 
-Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  PT_ASSIGN(AtomicFile file, AtomicFile::Create(path));
+Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
+                           AtomicFile::Access access) {
+  PT_ASSIGN(AtomicFile file, AtomicFile::Create(path, access));
   PT_TRY(file.Append(bytes));
   return file.Commit(true);
 }

@@ -37,11 +37,14 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t bytes_max
 // never half. Without Commit nothing remains. Move-only; used by one thread.
 class AtomicFile final {
  public:
+  // kPrivate: a new file is its owner's alone (0600); one that replaces another takes over its mode and owner.
+  enum class Access { kEveryoneReads, kPrivate };
+
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&& other) noexcept;
   ~AtomicFile();
 
-  static Result<AtomicFile> Create(const std::filesystem::path& target);
+  static Result<AtomicFile> Create(const std::filesystem::path& target, Access access = Access::kEveryoneReads);
   Status Append(std::span<const std::byte> bytes);
   // Overwrites bytes that are already there.
   Status WriteAt(size_t offset, std::span<const std::byte> bytes);
@@ -60,7 +63,8 @@ class AtomicFile final {
 };
 
 // Written beside the target, synced, then renamed over it: readers see the old or the new file, never half.
-Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
+Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
+                           AtomicFile::Access access = AtomicFile::Access::kEveryoneReads);
 
 // Tells the system that the whole pages within `bytes` of a mapped file are not needed soon: they leave this process's
 // resident memory and come back from the file when touched.

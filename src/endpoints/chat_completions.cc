@@ -177,7 +177,7 @@ void HandleChat(Call call) {
   });
 }
 
-PINGTI_REGISTER_ROUTE("POST", "/v1/chat/completions", HandleChat, .weight = Weight::kHeavy);
+PINGTI_REGISTER_ROUTE("POST", "/v1/chat/completions", HandleChat, .weight = Weight::kHeavy, .scope = "chat");
 
 }  // namespace
 

@@ -186,7 +186,7 @@ void HandleCompletion(Call call) {
   });
 }
 
-PINGTI_REGISTER_ROUTE("POST", "/v1/completions", HandleCompletion, .weight = Weight::kHeavy);
+PINGTI_REGISTER_ROUTE("POST", "/v1/completions", HandleCompletion, .weight = Weight::kHeavy, .scope = "completions");
 
 }  // namespace
 

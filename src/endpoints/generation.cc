@@ -125,11 +125,7 @@ void Generation::End() {
   const bool ok = failure_.ok();
   if (!ok) reason_ = failure_.code() == StatusCode::kCancelled ? FinishReason::kCancelled : FinishReason::kError;
   record.finish_reason = std::string(protocol::FinishReasonName(reason_));
-  if (!call_.caller.key_name.empty()) {
-    const std::string key = "key=\"" + observe::EscapeLabel(call_.caller.key_name) + "\",kind=";
-    call_.context->metrics.key_tokens.With(key + "\"prompt\"").Add(static_cast<double>(usage_.prompt_tokens));
-    call_.context->metrics.key_tokens.With(key + "\"completion\"").Add(static_cast<double>(usage_.completion_tokens));
-  }
+  if (call_.on_usage) call_.on_usage(usage_);
   if (!streaming()) {
     if (!ok) return RespondError(*call_.exchange, failure_);
     return RespondJson(call_, Body());

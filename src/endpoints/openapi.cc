@@ -123,6 +123,7 @@ constexpr Operation kOperations[] = {
     {"get", "/metrics", "Prometheus metrics", nullptr},
     {"get", "/version", "The version", nullptr},
     {"get", "/pingti/status", "Model, engine and kernels, for the console", nullptr},
+    {"get", "/pingti/usage", "API keys: limits, and what each has used", nullptr},
     {"get", "/openapi.json", "This document", nullptr},
     {"get", "/docs", "This document as a page", nullptr},
 };

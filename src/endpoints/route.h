@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct Context {
   observe::Metrics& metrics;
   protocol::RequestLimits limits;
   std::string version;                // "0.1.0"
+  std::function<json::object()> key_usage = {};  // API keys, their limits and what they used; empty: no keys here
   int64_t heartbeat_ms = 10'000;      // of a stream that has nothing to say yet; 0: none
 };
 
@@ -34,6 +36,8 @@ struct Call {
   // Becomes the access log's line when its last holder lets go. Written on the exchange's thread only.
   std::shared_ptr<observe::AccessRecord> record;
   std::chrono::steady_clock::time_point arrived;
+  // Called once at the end of a generation, however it ends. May be empty.
+  std::function<void(const protocol::Usage&)> on_usage = {};
 
   const net::Request& request() const { return exchange->request(); }
 };
@@ -46,6 +50,7 @@ enum class Weight : uint8_t { kLight, kHeavy };  // kHeavy: parses much or token
 struct RouteOptions {
   Access access = Access::kKey;
   Weight weight = Weight::kLight;
+  std::string_view scope = {};                   // that an API key must have; empty: any key will do
 };
 
 struct Route {

@@ -31,8 +31,8 @@ void HandleDetokenize(Call call) {
   RespondJson(call, json::object{{"prompt", std::move(text).value()}});
 }
 
-PINGTI_REGISTER_ROUTE("POST", "/tokenize", HandleTokenize, .weight = Weight::kHeavy);
-PINGTI_REGISTER_ROUTE("POST", "/detokenize", HandleDetokenize, .weight = Weight::kHeavy);
+PINGTI_REGISTER_ROUTE("POST", "/tokenize", HandleTokenize, .weight = Weight::kHeavy, .scope = "tokenize");
+PINGTI_REGISTER_ROUTE("POST", "/detokenize", HandleDetokenize, .weight = Weight::kHeavy, .scope = "tokenize");
 
 }  // namespace
 

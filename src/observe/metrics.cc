@@ -65,7 +65,8 @@ Metrics::Metrics()
       params_n(kParamsNBuckets),
       http_requests([] { return std::make_unique<Counter>(); }),
       http_duration([] { return std::make_unique<Histogram>(kHttpBuckets); }),
-      key_tokens([] { return std::make_unique<Counter>(); }) {
+      key_tokens([] { return std::make_unique<Counter>(); }),
+      key_requests([] { return std::make_unique<Counter>(); }) {
   RegisterEngine();
   RegisterHttp();
 }
@@ -122,6 +123,7 @@ void Metrics::RegisterHttp() {
   r.Add("pingti_access_log_dropped_total", "Access log lines lost because the log could not keep up.",
         access_log_dropped);
   r.Add("pingti_key_tokens_total", "Tokens by API key and kind.", key_tokens);
+  r.Add("pingti_key_requests_total", "Requests by API key and what became of them.", key_requests);
   r.Add("process_resident_memory_bytes", "Resident memory size in bytes.", ResidentBytes);
   r.Add("process_cpu_seconds_total", "User and system CPU time in seconds.", CpuSeconds);
   const auto start = static_cast<double>(std::time(nullptr));

@@ -70,6 +70,7 @@ class Metrics final {
   Counter cancelled_by_client;
   Counter access_log_dropped;
   Family<Counter> key_tokens;         // labels: key (its name), kind
+  Family<Counter> key_requests;       // labels: key, result (accepted, limited, forbidden, expired)
 
   // Token histograms, whose edges depend on the model; null before SetModel.
   std::unique_ptr<Histogram> request_prompt_tokens;

@@ -24,14 +24,6 @@ std::string_view KnownMethod(std::string_view method) {
   return "other";
 }
 
-Status MissingKey(bool given) {
-  Status status(StatusCode::kUnauthenticated,
-                given ? "Incorrect API key provided."
-                      : "You didn't provide an API key. Provide it in an Authorization header using Bearer auth "
-                        "(i.e. Authorization: Bearer YOUR_KEY).");
-  return status;
-}
-
 // "application/json", also with parameters. A body of another type is refused: browsers send those to any address
 // without asking first, so that a page from elsewhere could use a server on the reader's machine.
 bool IsJson(std::string_view content_type) {
@@ -42,7 +34,7 @@ bool IsJson(std::string_view content_type) {
 
 }  // namespace
 
-Front::Front(const ServerOptions& options, const ApiKeys& keys, endpoints::Context& context, RequestPool& pool,
+Front::Front(const ServerOptions& options, ApiKeys& keys, endpoints::Context& context, RequestPool& pool,
              observe::AccessLog* maybe_log)
     : options_(options), keys_(keys), context_(context), pool_(pool), log_(maybe_log) {}
 
@@ -56,7 +48,9 @@ bool Front::ApplyCors(net::Exchange& exchange) const {
   if (!any && std::find(origins.begin(), origins.end(), origin) == origins.end()) return false;
   exchange.AddHeader("Access-Control-Allow-Origin", any ? "*" : std::string(origin));
   if (!any) exchange.AddHeader("Vary", "Origin");
-  exchange.AddHeader("Access-Control-Expose-Headers", "x-request-id, retry-after");
+  exchange.AddHeader("Access-Control-Expose-Headers", "x-request-id, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+                     "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
+                     "x-ratelimit-reset-tokens");
   if (request.method != "OPTIONS" || !request.headers.Has("Access-Control-Request-Method")) return false;
   exchange.Respond({.status = 204,
                     .headers = {{"Access-Control-Allow-Methods", "GET, POST, OPTIONS"},
@@ -115,13 +109,7 @@ void Front::Handle(std::shared_ptr<net::Exchange> exchange) {
     if (request.method == "OPTIONS") return exchange->Respond({.status = 204, .headers = {}, .body = {}});
     return exchange->Respond(endpoints::HttpErrorResponse(405, "Not allowed to " + what + "."));
   }
-  if (match.route->options.access == endpoints::Access::kKey && !keys_.empty()) {
-    const std::string_view authorization = request.headers.Get("Authorization");
-    const auto name = keys_.NameOf(authorization);
-    if (!name) return endpoints::RespondError(*exchange, MissingKey(!authorization.empty()));
-    call.caller = {.key_name = *name, .cache_salt = *name};
-    call.record->key_name = *name;
-  }
+  if (!Admit(call, match.route->options)) return;
   const std::string_view content_type = request.headers.Get("Content-Type");
   if (!request.body.empty() && !content_type.empty() && !IsJson(content_type)) {
     return exchange->Respond(endpoints::HttpErrorResponse(
@@ -130,6 +118,22 @@ void Front::Handle(std::shared_ptr<net::Exchange> exchange) {
   if (match.route->options.weight == endpoints::Weight::kLight) return match.route->handler(std::move(call));
   if (draining_) return endpoints::RespondError(*exchange, Unavailable("The server is shutting down."));
   RunHeavy(std::move(call), match.route->handler);
+}
+
+bool Front::Admit(Call& call, const endpoints::RouteOptions& route) {
+  if (route.access == endpoints::Access::kOpen || !keys_.required()) return true;
+  ApiKeys::Admission admission = keys_.Admit(call.request().headers.Get("Authorization"), route);
+  for (auto& [name, value] : admission.headers) call.exchange->AddHeader(std::move(name), std::move(value));
+  call.record->key_name = admission.name;
+  if (!admission.status.ok()) {
+    net::Response response = endpoints::ErrorResponse(admission.status);
+    if (admission.retry_after_s > 0) response.headers.Set("Retry-After", std::to_string(admission.retry_after_s));
+    call.exchange->Respond(std::move(response));
+    return false;
+  }
+  call.caller = {.key_name = admission.name, .cache_salt = admission.name};
+  call.on_usage = [this, name = std::move(admission.name)](const protocol::Usage& usage) { keys_.Count(name, usage); };
+  return true;
 }
 
 void Front::RunHeavy(Call call, endpoints::Handler handler) {

@@ -16,7 +16,7 @@ namespace pingti::server {
 class Front final {
  public:
   // All arguments outlive the Front; `maybe_log` may be null.
-  Front(const ServerOptions& options, const ApiKeys& keys, endpoints::Context& context, RequestPool& pool,
+  Front(const ServerOptions& options, ApiKeys& keys, endpoints::Context& context, RequestPool& pool,
         observe::AccessLog* maybe_log);
 
   // The HttpServer's handler.
@@ -28,10 +28,12 @@ class Front final {
   bool ApplyCors(net::Exchange& exchange) const;
   void Watch(const endpoints::Call& call, std::string_view handler);
   std::shared_ptr<observe::AccessRecord> NewRecord(const net::Exchange& exchange) const;
+  // False: the caller may not, and has heard so.
+  bool Admit(endpoints::Call& call, const endpoints::RouteOptions& route);
   void RunHeavy(endpoints::Call call, endpoints::Handler handler);
 
   const ServerOptions& options_;
-  const ApiKeys& keys_;
+  ApiKeys& keys_;
   endpoints::Context& context_;
   RequestPool& pool_;
   observe::AccessLog* log_;

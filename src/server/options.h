@@ -26,8 +26,9 @@ struct ServerOptions {
   std::filesystem::path tls_key;
   std::vector<std::string> cors_origins;      // "https://app.example" or "*"; empty: no CORS headers
 
-  // Who may ask. A line is "name key", "name sha256:<hex>" or only a key.
-  std::filesystem::path api_key_file;
+  // Who may ask; a line as in server/key_entry.h.
+  std::filesystem::path api_key_file;         // read again whenever it changes
+  std::filesystem::path key_usage_file;       // what keys have used, kept over restarts; empty: beside the key file
   std::vector<std::string> api_keys;          // the same lines, from the environment or flags
   bool share_prefix_cache = false;            // prompts of different keys may share cached blocks
 

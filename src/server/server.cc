@@ -86,7 +86,7 @@ struct Server::State {
   std::unique_ptr<formats::ModelFile> file;       // the model's tensors borrow from it
   observe::Metrics metrics;
   EngineMetrics engine_metrics{metrics};
-  ApiKeys keys;
+  std::unique_ptr<ApiKeys> keys;
   std::unique_ptr<observe::AccessLog> access_log;
   std::unique_ptr<net::HttpServer> http;
   std::unique_ptr<runtime::Engine> engine;
@@ -129,8 +129,11 @@ Status Server::State::StartEngine(runtime::Bundle bundle) {
 
 Status Server::State::Listen() {
   RaiseDescriptorLimit();
-  PT_ASSIGN(keys, ApiKeys::Load(options.api_key_file, options.api_keys));
-  info.needs_key = !keys.empty();
+  PT_ASSIGN(keys, ApiKeys::Open({.file = options.api_key_file,
+                                 .lines = options.api_keys,
+                                 .usage_file = options.key_usage_file},
+                                metrics));
+  info.needs_key = keys->required();
   if (!options.access_log.empty()) {
     PT_ASSIGN(access_log, observe::AccessLog::Open(options.access_log));
   }
@@ -140,10 +143,12 @@ Status Server::State::Listen() {
                          .metrics = metrics,
                          .limits = {.choices_max = options.choices_max},
                          .version = options.version,
+                         .key_usage = keys->required() ? [raw = keys.get()] { return raw->Describe(); }
+                                                       : std::function<json::object()>(),
                          .heartbeat_ms = options.heartbeat_ms});
   pool = std::make_unique<RequestPool>(RequestPool::Options{
       .threads = std::max(1, options.request_threads), .queue_max = static_cast<size_t>(options.connections_max)});
-  front = std::make_unique<Front>(options, keys, *context, *pool, access_log.get());
+  front = std::make_unique<Front>(options, *keys, *context, *pool, access_log.get());
   PT_ASSIGN(http, net::HttpServer::Start(
                       HttpOptions(options, std::move(tls)),
                       [raw = front.get()](std::shared_ptr<net::Exchange> exchange) { raw->Handle(std::move(exchange)); },

@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "net/http_client.h"
 #include "runtime/testing/fake_model.h"
-#include "server/api_keys.h"
 #include "server/serving.h"
 
 namespace pingti::server {
@@ -333,15 +332,6 @@ TEST_F(ServerTest, TokenizeAndBack) {
   EXPECT_EQ(Json("/tokenize", R"({"prompt":"ab"})").at("count"), 2);
   EXPECT_EQ(Json("/detokenize", R"({"tokens":[97,98]})").at("prompt"), "ab");
   EXPECT_EQ(Ask("POST", "/detokenize", R"({"tokens":[99999]})").status, 400);
-}
-
-TEST(ApiKeysTest, LinesAndErrors) {
-  EXPECT_TRUE(ApiKeys::Load("", {})->empty());
-  EXPECT_EQ(ApiKeys::Load("", {"justakey"})->NameOf("Bearer justakey"), "key-1");
-  EXPECT_EQ(ApiKeys::Load("", {"# nothing"})->NameOf("Bearer "), std::nullopt);
-  EXPECT_FALSE(ApiKeys::Load("", {"a b c"}).ok());
-  EXPECT_FALSE(ApiKeys::Load("", {"a sha256:12"}).ok());
-  EXPECT_FALSE(ApiKeys::Load("/nonexistent/keys", {}).ok());
 }
 
 }  // namespace
