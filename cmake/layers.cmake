@@ -2,6 +2,11 @@
 # one test program. A folder may carry a CMakeLists.txt for what is special about it (kernels/: flags per ISA).
 
 set(PINGTI_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 warns about its own headers (intrinsics: its bug 105593; std::string: 105651) and GoogleTest's macros; clang
+  # watches the same in our code.
+  list(APPEND PINGTI_WARNINGS -Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict -Wno-dangling-else)
+endif()
 
 function(pingti_add_layer folder links)
   set(dir ${CMAKE_SOURCE_DIR}/src/${folder})
