@@ -15,7 +15,8 @@ function(pingti_add_isa level)
   endif()
 endfunction()
 
-set(avx2 -mavx2 -mfma -mf16c)
+# No exceptions: a cleanup table would export a symbol (GCC: DW.ref.__gxx_personality_v0), and kernels throw nothing.
+set(avx2 -mavx2 -mfma -mf16c -fno-exceptions)
 set(avx512 ${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mprefer-vector-width=512)
 pingti_add_isa(avx2 ${avx2})
 pingti_add_isa(avx_vnni ${avx2} -mavxvnni)
