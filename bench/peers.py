@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """pingti and llama.cpp (through llama-cpp-python) on the same GGUF file and threads, interleaved round by round.
 
-    bench/peers.py --model FILE.gguf [--model OTHER.gguf] [--rounds 3] [--quick] [--json out.json] [--table out.md]
+    bench/peers.py [--model FILE.gguf] [--model OTHER.gguf] [--rounds 3] [--quick] [--json out.json] [--table out.md]
     bench/peers.py --http --model FILE.gguf --streams 32        (aggregate tokens/s over HTTP against batched decoding)
 
 Each round runs `pingti bench engine --rounds 1 --json`, then the peer, in processes of their own: what disturbs the machine
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -246,12 +247,24 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def default_models():
+    """The default model, where the set-up puts it."""
+    name = re.search(r"^file=(.+)$", (ROOT / "setup/model.txt").read_text(), re.M)[1]
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    path = cache / "pingti/models" / name
+    if not path.exists():
+        sys.exit(f"no model at {path} (./pingti serve brings it): give --model FILE.gguf")
+    return [str(path)]
+
+
 def main():
     options = parse_arguments()
     if options.peer_round:
         return peer_main(options)
-    if not options.model:
-        sys.exit("give at least one --model FILE.gguf")
+    options.model = options.model or default_models()
+    if subprocess.run([options.python, "-c", "import llama_cpp, numpy"], capture_output=True).returncode != 0:
+        print(f"SKIP: {options.python} has no llama_cpp (./pingti test --full installs it)")
+        sys.exit(77)
     if options.http:
         return http_main(options)
     results = []

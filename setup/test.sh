@@ -20,7 +20,10 @@ install_python_packages() {
 install_test_clients() {
   venv=$root/.deps/venv
   install_python_packages pypi-test.txt
-  if [ -n "$full" ]; then install_python_packages pypi-full.txt; fi
+  if [ -n "$full" ]; then
+    install_python_packages pypi-full.txt
+    (export CC=clang-19 CXX=clang++-19 CMAKE_ARGS=-DGGML_NATIVE=ON && install_python_packages pypi-peers.txt)
+  fi
   PATH=$PATH:$venv/bin # a node, where the machine has none
   clients=$root/tests/e2e/js
   if ! command -v npm >/dev/null 2>&1; then return; fi

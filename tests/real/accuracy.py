@@ -69,13 +69,15 @@ def log_softmax(logits):
     return x - np.log(np.exp(x).sum(-1, keepdims=True))
 
 
-def kl(reference, logits):
-    """KL(reference || logits) of each position."""
-    out = []
-    for wanted, found in zip(reference, logits):  # row by row: less memory
-        p = log_softmax(wanted)
-        out.append((np.exp(p) * (p - log_softmax(found))).sum())
-    return np.array(out)
+def compare(wanted, found):
+    """Of each position: KL(wanted || found[engine]), whether the best token is the same. Row by row: less memory."""
+    divergences, agreements = {name: [] for name in found}, {name: [] for name in found}
+    for i, row in enumerate(wanted):
+        p = log_softmax(row)
+        for name, logits in found.items():
+            divergences[name].append((np.exp(p) * (p - log_softmax(logits[i]))).sum())
+            agreements[name].append(row.argmax() == logits[i].argmax())
+    return divergences, agreements
 
 
 def perplexity(logits, tokens):
@@ -93,16 +95,17 @@ def measure(path, tool, kv_type):
     reference, ours = Reference(path), Ours(tool, path, kv_type)
     vocab = reference.tensors["token_embd.weight"].shape[1]
     result = {"model": Path(path).name, "kv": kv_type, "positions": sum(map(len, prompts))}
-    divergences, agreements = {"ours": [], "theirs": []}, {"ours": [], "theirs": []}
+    engines = {"ours": ours, "theirs": theirs}
+    divergences, agreements = {name: [] for name in engines}, {name: [] for name in engines}
     for prompt, wanted in zip(prompts, reference.logits(prompts)):
-        for name, engine in (("ours", ours), ("theirs", theirs)):
-            found = engine.logits(prompt, vocab)
-            divergences[name].append(kl(wanted, found))
-            agreements[name].append(wanted.argmax(-1) == found.argmax(-1))
+        of_prompt = compare(wanted, {name: engine.logits(prompt, vocab) for name, engine in engines.items()})
+        for name in engines:
+            divergences[name] += of_prompt[0][name]
+            agreements[name] += of_prompt[1][name]
     text = theirs.tokens("\n\n".join(texts))[:TEXT_TOKENS]
-    for name, engine in (("ours", ours), ("theirs", theirs)):
-        result[f"kl_{name}"] = float(np.concatenate(divergences[name]).mean())
-        result[f"top1_{name}"] = float(np.concatenate(agreements[name]).mean())
+    for name, engine in engines.items():
+        result[f"kl_{name}"] = float(np.mean(divergences[name]))
+        result[f"top1_{name}"] = float(np.mean(agreements[name]))
         result[f"perplexity_{name}"] = perplexity(engine.logits(text, vocab), text)
     ours.close()
     theirs.close()
