@@ -8,14 +8,14 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "kernels/machine_limits.h"
 #include "local_engine.h"
-#include "machine_limits.h"
 
 namespace pingti::apps {
 
 struct BenchOptions {
-  Limits limits;       // of this machine, measured in this run
-  int32_t rounds = 0;  // 0: five, or two where quick
+  kernels::MachineLimits limits;  // of this machine, measured in this run
+  int32_t rounds = 0;             // 0: five, or two where quick
   bool quick = false;
   std::vector<int64_t> sizes;  // batch sizes, contexts; empty: the bench's own
   int32_t concurrency = 32;

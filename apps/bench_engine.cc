@@ -137,7 +137,7 @@ double KvBytes(const LocalEngine& engine, int64_t depth) {
 // The limits of one model on this machine, in tokens a second.
 class TokenLimits final {
  public:
-  TokenLimits(const LocalEngine& engine, const Limits& limits) : engine_(engine), limits_(limits) {
+  TokenLimits(const LocalEngine& engine, const kernels::MachineLimits& limits) : engine_(engine), limits_(limits) {
     // Multiplies of a prompt's token: all weights but the embedding and the head, which only the
     // last one needs.
     const models::ModelShape& shape = engine.shape();
@@ -154,7 +154,7 @@ class TokenLimits final {
 
  private:
   const LocalEngine& engine_;
-  Limits limits_;
+  kernels::MachineLimits limits_;
   double multiplies_ = 0;
 };
 

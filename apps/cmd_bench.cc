@@ -157,14 +157,12 @@ class BenchCommand final : public Command {
 
   Status AddLimits(const Config& config, BenchReport& report) {
     PT_ASSIGN(const kernels::KernelTable* table, kernels::ProcessTable());
-    ThreadPool pool({.threads = config.engine.threads});
-    const Limits limits = MeasureLimits(pool, *table);
+    const kernels::MachineLimits limits = MeasureLimits(config.engine.threads, *table);
     options_.limits = limits;
-    report.facts()["limits"] = {{"memory_bytes_per_second", limits.memory_bytes_per_second},
-                                {"f32_flops", limits.f32_flops},
-                                {"i8_ops", limits.i8_ops}};
+    report.facts()["limits"] = LimitsJson(limits);
     report.facts()["memory GB/s"] = fmt::format("{:.1f}", limits.memory_bytes_per_second / 1e9);
     report.facts()["f32 GFLOP/s"] = fmt::format("{:.0f}", limits.f32_flops / 1e9);
+    report.facts()["bf16 GFLOP/s"] = fmt::format("{:.0f}", limits.bf16_flops / 1e9);
     report.facts()["int8 GOP/s"] = fmt::format("{:.0f}", limits.i8_ops / 1e9);
     return Status::Ok();
   }

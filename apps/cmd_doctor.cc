@@ -13,7 +13,6 @@
 #include "formats/model_file.h"
 #include "kernels/self_check.h"
 #include "machine.h"
-#include "machine_limits.h"
 #include "models_of.h"
 #include "ops/kv_cache.h"
 #include "product_check.h"
@@ -104,8 +103,7 @@ class DoctorCommand final : public Command {
     const Config& config = invocation.config;
     Report report;
     report.Add(Tr("version", "版本"), "version", VersionText(), json::value(VersionText()));
-    ThreadPool pool({.threads = config.engine.threads});
-    Processor(pool, report);
+    Processor(config.engine.threads, report);
     CheckKernels(report);
     const Memory memory = MemoryAndDisk(config, report);
     PT_TRY(Fits(config, memory, report));
@@ -116,10 +114,11 @@ class DoctorCommand final : public Command {
   }
 
  private:
-  static void Processor(ThreadPool& pool, Report& report) {
+  static void Processor(int threads, Report& report) {
+    threads = ThreadPool({.threads = threads}).size();
     report.Add(Tr("processor", "处理器"), "cpu",
-               TrFormat("{}, {} threads", "{}，{} 线程", CpuModel(), pool.size()),
-               json::object{{"model", CpuModel()}, {"threads", pool.size()}});
+               TrFormat("{}, {} threads", "{}，{} 线程", CpuModel(), threads),
+               json::object{{"model", CpuModel()}, {"threads", threads}});
     json::array levels;
     std::string has;
     for (int i = 0; i < kernels::kIsaLevelCount; ++i) {
@@ -143,15 +142,14 @@ class DoctorCommand final : public Command {
         TrFormat("{} ({}); available: {}", "{}（{}）；可用：{}",
                  kernels::IsaLevelName((*table)->level), why, has),
         json::object{{"table", kernels::IsaLevelName((*table)->level)}, {"available", levels}});
-    const Limits limits = MeasureLimits(pool, **table);
+    const kernels::MachineLimits limits = MeasureLimits(threads, **table);
     report.Add(
         Tr("measured", "实测"), "limits",
-        TrFormat("memory {:.1f} GB/s, f32 {:.0f} GFLOP/s, int8 {:.0f} GOP/s",
-                 "内存 {:.1f} GB/s，f32 {:.0f} GFLOP/s，int8 {:.0f} GOP/s",
-                 limits.memory_bytes_per_second / 1e9, limits.f32_flops / 1e9, limits.i8_ops / 1e9),
-        json::object{{"memory_bytes_per_second", limits.memory_bytes_per_second},
-                     {"f32_flops", limits.f32_flops},
-                     {"i8_ops", limits.i8_ops}});
+        TrFormat("memory {:.1f} GB/s, f32 {:.0f} GFLOP/s, bf16 {:.0f} GFLOP/s, int8 {:.0f} GOP/s",
+                 "内存 {:.1f} GB/s，f32 {:.0f} GFLOP/s，bf16 {:.0f} GFLOP/s，int8 {:.0f} GOP/s",
+                 limits.memory_bytes_per_second / 1e9, limits.f32_flops / 1e9,
+                 limits.bf16_flops / 1e9, limits.i8_ops / 1e9),
+        LimitsJson(limits));
   }
 
   // The first kernel that differs from the reference by more than rounding.

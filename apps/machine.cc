@@ -124,4 +124,17 @@ uint64_t DiskFreeBytes(const std::filesystem::path& path) {
   return error ? 0 : space.available;
 }
 
+kernels::MachineLimits MeasureLimits(int threads, const kernels::KernelTable& table) {
+  constexpr uint64_t kBeyondCaches = uint64_t{1} << 30;
+  const uint64_t bytes = std::min(kBeyondCaches, ReadMemory().available_bytes / 4);
+  return kernels::MeasureMachineLimits(threads, table, bytes);
+}
+
+json::object LimitsJson(const kernels::MachineLimits& limits) {
+  return {{"memory_bytes_per_second", limits.memory_bytes_per_second},
+          {"f32_flops", limits.f32_flops},
+          {"bf16_flops", limits.bf16_flops},
+          {"i8_ops", limits.i8_ops}};
+}
+
 }  // namespace pingti::apps

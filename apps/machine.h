@@ -1,11 +1,14 @@
 // Machine: what this process runs on, as Linux tells it: processor, memory (also the control
-// group's limit), disk.
+// group's limit), disk; and what it can do at best.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+
+#include "base/json.h"
+#include "kernels/machine_limits.h"
 
 namespace pingti::apps {
 
@@ -28,5 +31,9 @@ uint64_t PeakMemoryBytes();
 void ResetPeakMemory();
 uint64_t DiskFreeBytes(
     const std::filesystem::path& path);  // of the nearest existing folder above it; 0: unknown
+
+// What it can do at best, measured now with at most a quarter of the free memory; and as JSON, for the reports.
+kernels::MachineLimits MeasureLimits(int threads, const kernels::KernelTable& table);
+json::object LimitsJson(const kernels::MachineLimits& limits);
 
 }  // namespace pingti::apps

@@ -200,7 +200,7 @@ def markdown(result):
     lines = [f"### {result['model']}", "",
              f"{result['cpu']}, {result['threads']} threads, kernels {result['kernels']}; limits in the same run: memory "
              f"{limits['memory_bytes_per_second'] / 1e9:.1f} GB/s, int8 {limits['i8_ops'] / 1e9:,.0f} GOP/s, "
-             f"f32 {limits['f32_flops'] / 1e9:,.0f} GFLOP/s.", "",
+             f"bf16 {limits['bf16_flops'] / 1e9:,.0f} GFLOP/s, f32 {limits['f32_flops'] / 1e9:,.0f} GFLOP/s.", "",
              f"| | pingti | {result['peer']} | ratio (least to greatest of a round) | share of the limit |", "| --- | --: | --: | --: | --: |"]
     for row in result["rows"]:
         share = "" if row["share_of_limit"] is None else f"{100 * row['share_of_limit']:.0f} %"

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
-#include "bench/kernels/machine_limits.h"
+#include "kernels/machine_limits.h"
 #include "kernels/testing/random_weights.h"
 #include "ops/linear.h"
 
@@ -112,7 +112,7 @@ void BenchType(ops::Context& ctx, DType type, const Settings& s, double int8_pea
   const Layers layers = MakeLayers(ctx, type, s);
   for (const std::string& text : Split(s.columns)) {
     const int64_t columns = std::atoll(text.c_str());
-    const double bandwidth = ReadBandwidth(ctx.pool, layers.bytes.data(), layers.bytes.size(), 2);
+    const double bandwidth = kernels::ReadRate(ctx.pool, layers.bytes.data(), layers.bytes.size());
     const double seconds = Time(ctx, layers, columns, s);
     const double bytes = static_cast<double>(layers.linears[0].weight_bytes());
     const double operations = 2.0 * static_cast<double>(s.rows * s.cols * columns);
@@ -139,7 +139,7 @@ int Main(int argc, char** argv) {
   ThreadPool pool({.threads = settings.threads});
   pool.PinCaller();
   ops::Context ctx{pool, **table};
-  const double peak = Int8Peak(pool);
+  const double peak = kernels::MeasureMachineLimits(settings.threads, **table, 0).i8_ops;
   std::printf("table %s, %d threads, weights [%lld, %lld]\n",
               std::string(kernels::IsaLevelName((*table)->level)).c_str(), pool.size(),
               static_cast<long long>(settings.rows), static_cast<long long>(settings.cols));

@@ -20,6 +20,12 @@ TEST(ProbeTest, EveryTableHasOneAndItTerminates) {
       EXPECT_LT(probe.dot_i8(2), probe.dot_i8(1));
       EXPECT_GT(probe.i8_ops_per_round, 0);
     }
+    EXPECT_EQ(probe.dot_bf16 != nullptr, level >= IsaLevel::kAvx512Bf16);
+    if (probe.dot_bf16 != nullptr) {
+      // Every product is -1.
+      const double products = static_cast<double>(probe.bf16_flops_per_round) / 2;
+      EXPECT_EQ(probe.dot_bf16(3) - probe.dot_bf16(2), -products);
+    }
   }
 }
 
