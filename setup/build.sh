@@ -71,11 +71,23 @@ build() {
   fi
 }
 
-# The product's binary; the stamp that makes the next start free carries the time *before* the build.
-build_binary() {
+# build_release ON|OFF [TARGET...]: the preset with the product's binary, with tests or not. The stamp that makes the next
+# start free carries the time *before* the build.
+build_release() {
+  tests=$1
+  shift
   mkdir -p "$root/.deps"
   printf '%s\n' "$root" >"$root/.deps/stamp"
-  if [ -f "$root/build/release/CMakeCache.txt" ]; then configure release; else configure release -DPINGTI_TESTS=OFF; fi
-  build release pingti
+  configure release "-DPINGTI_TESTS=$tests"
+  build release "$@"
   mv "$root/.deps/stamp" "$stamp"
+}
+
+# The product's binary alone, in a build folder as it is.
+build_binary() {
+  if grep -qs '^PINGTI_TESTS:BOOL=ON' "$root/build/release/CMakeCache.txt"; then
+    build_release ON pingti
+  else
+    build_release OFF pingti
+  fi
 }

@@ -1,5 +1,5 @@
-# Messages (English or Chinese by locale) and progress lines; all on stderr.
-case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in zh*) language=zh ;; *) language=en ;; esac
+# Messages (English or Chinese, by the variables that the binary asks too: base/i18n.h) and progress lines; all on stderr.
+case ${PINGTI_LANG:-${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}} in zh*) language=zh ;; *) language=en ;; esac
 
 # pick ENGLISH CHINESE: the one of this locale.
 pick() { if [ "$language" = zh ]; then printf '%s' "$2"; else printf '%s' "$1"; fi; }

@@ -5,8 +5,12 @@ version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = 
 
 # Probes of setup/apt.txt that look at a version.
 cmake_is_new() { version_at_least "$(cmake --version 2>/dev/null | sed -n '1s/.* //p')" 3.25; }
-cargo_is_new() {
-  [ ! -f "$root/rust/Cargo.toml" ] || version_at_least "$(cargo --version 2>/dev/null | cut -d' ' -f2)" 1.87
+cargo_is_new() { # one of those that cmake/rust.cmake chooses from
+  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/rust/Cargo.toml")
+  for cargo in cargo /usr/bin/cargo "${HOME:-/root}/.cargo/bin/cargo"; do
+    if version_at_least "$("$cargo" --version 2>/dev/null | cut -d' ' -f2)" "$wanted"; then return; fi
+  done
+  return 1
 }
 
 is_installed() {
@@ -18,7 +22,7 @@ missing_packages() {
   for list in "$@"; do
     while read -r package probe; do
       case $package in '' | '#'*) continue ;; esac
-      if is_installed "$package"; then continue; fi
+      case $probe in *_is_new) ;; *) if is_installed "$package"; then continue; fi ;; esac
       if [ -n "$probe" ] && $probe >/dev/null 2>&1; then continue; fi
       printf '%s ' "$package"
     done <"$root/$list"
@@ -32,8 +36,16 @@ as_root() {
 
 apt_get() { as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@"; }
 
-# Lines "dlstatus:N:PERCENT:TEXT" (fetching) and "pmstatus:PACKAGE:PERCENT:TEXT" (unpacking) of apt become progress; the
-# rest goes to the log.
+# The same with apt's status lines alone on stdout. They need a descriptor of their own: apt closes the one that it is given
+# for them before it runs dpkg, and a package's script fails when it writes to a closed stdout. It is opened on root's side
+# because sudo passes the first three only.
+apt_get_status() {
+  as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C sh -c 'exec apt-get "$@" 3>&1 >&2' sh \
+    -o APT::Status-Fd=3 -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@"
+}
+
+# Lines "dlstatus:N:PERCENT:TEXT" (fetching) and "pmstatus:PACKAGE:PERCENT:TEXT" (unpacking) of apt become progress; others
+# ("pmerror:...") go to the log.
 show_apt_progress() {
   while IFS= read -r line; do
     case $line in
@@ -67,8 +79,7 @@ install_packages() {
   progress "$(pick "reading the package lists" "读取软件源清单")"
   apt_get update -q >>"$log" 2>&1 || true # stale lists may still do; the install says if not
   # shellcheck disable=SC2086 # the list is words
-  apt_get install -q -y --no-install-recommends -o APT::Status-Fd=1 $missing 2>>"$log" </dev/null |
-    show_apt_progress "$log"
+  apt_get_status install -q -y --no-install-recommends $missing 2>>"$log" </dev/null | show_apt_progress "$log"
   still_missing=$(missing_packages "$@")
   if [ -n "$still_missing" ]; then
     log_tail "$log" >&2

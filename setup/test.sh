@@ -103,8 +103,7 @@ main() {
   fetch_default_model
   name_data
   name_models
-  configure release -DPINGTI_TESTS=ON
-  build release
+  build_release ON
   if [ -n "$full" ]; then
     export PINGTI_FULL=1
     run_other_presets

@@ -29,6 +29,12 @@ tool-b     false
 tool-c     no-such-command --version
 LIST
 expect missing "$(missing_packages setup/list.txt)" "libgone-dev tool-b tool-c "
+# A probe of a version decides alone: what is installed may be too old.
+tool_is_new() { return 1; }
+printf 'libhere-dev tool_is_new\n' >"$folder/setup/versions.txt"
+expect "too old" "$(missing_packages setup/versions.txt)" "libhere-dev "
+tool_is_new() { return 0; }
+expect "new enough" "$(missing_packages setup/versions.txt)" ""
 version_at_least 1.100.2 1.87 || expect "1.100.2 >= 1.87" no yes
 ! version_at_least 1.86.9 1.87 || expect "1.86.9 >= 1.87" yes no
 ! version_at_least "" 3.25 || expect "nothing >= 3.25" yes no
@@ -44,6 +50,30 @@ libhere-dev
 LIST
 expect "nothing to do" "$(install_packages setup/here.txt 2>&1)" ""
 unset -f id command
+
+# apt's status lines come alone on stdout; a package's script can write to its own, which goes with the log.
+mkdir "$folder/bin"
+cat >"$folder/bin/apt-get" <<'APT'
+#!/bin/sh
+case "$*" in *APT::Status-Fd=3*) ;; *) exit 1 ;; esac
+echo "pmstatus:tool:50.5:Installing tool" >&3
+exec 3>&-
+echo "a script says" && echo "pmerror:tool:60:a reason" >&2
+APT
+chmod +x "$folder/bin/apt-get"
+as_root() { PATH=$folder/bin:$PATH "$@"; }
+expect "status lines" "$(apt_get_status install tool 2>"$folder/apt.log")" "pmstatus:tool:50.5:Installing tool"
+expect "apt's log" "$(head -n 1 "$folder/apt.log")" "a script says"
+expect "apt's progress" "$(echo "pmstatus:tool:50.5:Installing tool" | show_apt_progress "$folder/apt.log" 2>&1)" \
+  "  installing packages 50 %  (Installing tool)"
+
+# A cargo that is too old does not count, a newer one elsewhere does.
+mkdir -p "$folder/rust" "$folder/.cargo/bin"
+printf 'rust-version = "99.1"\n' >"$folder/rust/Cargo.toml"
+! HOME=$folder cargo_is_new || expect "a cargo 99.1" found none
+printf '#!/bin/sh\necho "cargo 99.2.0 (1234 2099-01-01)"\n' >"$folder/.cargo/bin/cargo"
+chmod +x "$folder/.cargo/bin/cargo"
+HOME=$folder cargo_is_new || expect "the cargo 99.2" none found
 
 # Time left by the pace so far.
 expect "half way after 60 s" "$(time_left 50 100 60)" 1:00
@@ -78,4 +108,9 @@ expect "the model" "$(cat "$models/m")" hello
 # Two languages.
 language=zh
 expect Chinese "$(say a 甲 2>&1)" 甲
+language_of() { env -u LC_ALL -u LC_MESSAGES -u LANG -u PINGTI_LANG "$@" sh -c '. "$1/setup/messages.sh" && echo $language' sh "$source_folder"; }
+expect "by PINGTI_LANG" "$(language_of PINGTI_LANG=zh LC_ALL=en_US.UTF-8)" zh
+expect "PINGTI_LANG decides" "$(language_of PINGTI_LANG=en LANG=zh_CN.UTF-8)" en
+expect "by the locale" "$(language_of LANG=zh_CN.UTF-8)" zh
+expect "by default" "$(language_of)" en
 echo "setup: all good"
