@@ -90,8 +90,8 @@ def test_chat_stream_and_live_view_on_a_desktop():
         browser.wait(lambda: "SmolLM2" in browser.text("#model-name"), 10, "the model's name in the header")
         assert browser.find("#toy-notice").is_displayed()
         ask(browser, "Write a haiku about the sea.")
-        browser.wait(lambda: "ocean" in browser.text(".message.assistant .body"), 30, "an answer")
-        browser.wait(lambda: browser.find("#send").is_displayed(), 30, "the answer's end")
+        browser.wait(lambda: len(browser.text(".message.assistant .body")) > 20, 60, "an answer")
+        browser.wait(lambda: browser.find("#send").is_displayed(), 60, "the answer's end")
         assert "tokens/s" in browser.text("#chat-stats")
         browser.wait(lambda: browser.text("#tiles .tile:nth-child(5) b") != "–", 10, "time to first token in the live view")
         assert "avx" in browser.text("#model-card") or "scalar" in browser.text("#model-card")
@@ -106,7 +106,7 @@ def test_chat_stream_and_live_view_on_a_desktop():
 def test_stop_frees_the_engine():
     with harness.Server() as server, Browser(server.url + "/", 1280, 860, "en", tokens=4000) as browser:
         ask(browser, "Write a very long story about the sea. Do not stop.")
-        browser.wait(lambda: len(browser.text(".message.assistant .body")) > 40, 30, "the beginning of an answer")
+        browser.wait(lambda: len(browser.text(".message.assistant .body")) > 40, 60, "the beginning of an answer")
         browser.find("#stop").click()
         browser.wait(lambda: browser.find("#send").is_displayed(), 5, "the composer comes back")
         server.wait_until(lambda: server.metric("vllm:num_requests_running") == 0, 3, "the engine is free")
@@ -118,7 +118,7 @@ def test_phone_in_chinese():
         assert browser.no_sideways_scroll()
         browser.shoot("phone-zh")
         ask(browser, "Say hello")
-        browser.wait(lambda: len(browser.text(".message.assistant .body")) > 2, 30, "an answer")
+        browser.wait(lambda: len(browser.text(".message.assistant .body")) > 2, 60, "an answer")
         browser.find("#tabs button[data-tab=live]").click()
         assert browser.find(".live").is_displayed() and not browser.find("#composer").is_displayed()
         assert browser.no_sideways_scroll()
