@@ -105,7 +105,6 @@ main() {
   name_models
   build_release ON
   if [ -n "$full" ]; then
-    export PINGTI_FULL=1
     run_other_presets
     export PINGTI_FUZZ_RUNS="${PINGTI_FUZZ_RUNS:-10000000}"
   fi
