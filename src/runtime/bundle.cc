@@ -19,6 +19,7 @@ namespace {
 using formats::ModelFile;
 
 constexpr size_t kConfigBytesMax = 1 << 20;
+constexpr int64_t kSpareRowsMax = 1024;  // of an embedding: no padding is larger, another model's vocabulary may well be
 constexpr int64_t kTokenTypeMax = static_cast<int64_t>(text::TokenType::kByte);
 
 // Converters write -1 or 2^32 - 1 for "none".
@@ -83,10 +84,12 @@ std::string TokenText(const text::TokenizerSpec& spec, int32_t id) {
 // on), never fewer.
 Status CheckVocabulary(const ModelFile& file, const text::Tokenizer& tokenizer) {
   const TensorView* embedding = file.FindTensor("token_embd.weight");
-  if (embedding == nullptr || tokenizer.vocab_size() <= embedding->rows()) return Status::Ok();
+  if (embedding == nullptr) return Status::Ok();
+  const int64_t spare = embedding->rows() - tokenizer.vocab_size();
+  if (spare >= 0 && spare <= kSpareRowsMax) return Status::Ok();
   return DataLoss(
       fmt::format(
-          "{}: its vocabulary has {} tokens, but its embedding (token_embd.weight) only {} rows: "
+          "{}: its vocabulary has {} tokens, but its embedding (token_embd.weight) {} rows: "
           "tokenizer and weights are not of the same model",
           file.path().string(), tokenizer.vocab_size(), embedding->rows()),
       "tokenizer.ggml.tokens");

@@ -120,7 +120,10 @@ TEST_F(BundleTest, VocabularyMustFitTheModel) {
   TinyModel small;
   small.rows = 200;
   ExpectError(small,
-              "its vocabulary has 258 tokens, but its embedding (token_embd.weight) only 200 rows");
+              "its vocabulary has 258 tokens, but its embedding (token_embd.weight) 200 rows");
+  TinyModel other;
+  other.rows = 258 + 1025;
+  ExpectError(other, "tokenizer and weights are not of the same model");
 }
 
 TEST_F(BundleTest, WrongTokenizerKeysAreNamed) {
