@@ -93,8 +93,11 @@ Result<std::string> LocalBackend::StartChat(protocol::ChatInput input, protocol:
   PT_ASSIGN(const text::RenderedPrompt prompt, Render(input));
   std::vector<int32_t> tokens = model_.tokenizer->Encode(
       prompt.text, {.add_special = false, .parse_special = true, .untrusted = prompt.untrusted});
-  const bool inside = knows_thinking_ && dialects::EndsInsideThinking(prompt.text);
-  return Submit(std::move(tokens), "messages", options, std::move(listener), inside);
+  Thinking thinking = Thinking::kPlain;
+  if (knows_thinking_) {
+    thinking = dialects::EndsInsideThinking(prompt.text) ? Thinking::kThinking : Thinking::kMayOpen;
+  }
+  return Submit(std::move(tokens), "messages", options, std::move(listener), thinking);
 }
 
 Result<std::string> LocalBackend::StartCompletion(protocol::Prompt prompt, protocol::GenerateOptions options,
@@ -116,7 +119,7 @@ Result<std::string> LocalBackend::StartCompletion(protocol::Prompt prompt, proto
   if (tokens.empty()) {
     return InvalidArgument("Invalid 'prompt': it has no token.", "prompt").WithReason("empty_prompt");
   }
-  return Submit(std::move(tokens), "prompt", options, std::move(listener), false);
+  return Submit(std::move(tokens), "prompt", options, std::move(listener), Thinking::kPlain);
 }
 
 Result<runtime::GenerateRequest> LocalBackend::MakeRequest(std::vector<int32_t> prompt, const char* prompt_field,
@@ -144,14 +147,11 @@ Result<runtime::GenerateRequest> LocalBackend::MakeRequest(std::vector<int32_t> 
 
 Result<std::string> LocalBackend::Submit(std::vector<int32_t> prompt, const char* prompt_field,
                                          const protocol::GenerateOptions& options, protocol::Listener listener,
-                                         bool inside_thinking) {
-  using Start = dialects::ReasoningSplitter::Start;
+                                         Thinking thinking) {
   if (draining_) return Unavailable("The server is shutting down.");
   PT_ASSIGN(runtime::GenerateRequest request, MakeRequest(std::move(prompt), prompt_field, options));
   request.id = "g" + std::to_string(next_ticket_.fetch_add(1));
   const std::string ticket = request.id;
-  Start thinking = Start::kPlain;
-  if (knows_thinking_) thinking = inside_thinking ? Start::kThinking : Start::kMayOpen;
   auto sink = std::make_shared<EngineSink>(std::move(listener),
                                            EngineSink::Options{.tokenizer = model_.tokenizer,
                                                                .choices = request.n,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dialects/reasoning.h"
 #include "observe/metrics.h"
 #include "protocol/backend.h"
 #include "runtime/bundle.h"
@@ -55,11 +56,13 @@ class LocalBackend final : public protocol::Backend {
   int32_t under_way() const { return under_way_->load(); }
 
  private:
+  using Thinking = dialects::ReasoningSplitter::Start;
+
   Status CheckModel(const std::string& name) const;
   Result<text::RenderedPrompt> Render(const protocol::ChatInput& input) const;
   Result<std::string> Submit(std::vector<int32_t> prompt, const char* prompt_field,
                              const protocol::GenerateOptions& options, protocol::Listener listener,
-                             bool inside_thinking);
+                             Thinking thinking);
   Result<runtime::GenerateRequest> MakeRequest(std::vector<int32_t> prompt, const char* prompt_field,
                                                const protocol::GenerateOptions& options) const;
   protocol::TokenizeAnswer MakeTokenizeAnswer(std::vector<int32_t> tokens, bool with_texts) const;
