@@ -34,11 +34,11 @@ class KeysCommand final : public Command {
         "create NAME | list | revoke NAME\n"
         "create prints the new key once; the file keeps only its SHA-256. A running server reads the "
         "file again within\n"
-        "two seconds; answers under way are not touched. Scopes: chat completions tokenize metrics; "
-        "none named: all.\n",
+        "two seconds; answers under way are not touched. Scopes: chat completions summarize "
+        "tokenize metrics; none named: all.\n",
         "create 名称 | list | revoke 名称\n"
         "create 只显示一次新密钥；文件中仅保存其 SHA-256。运行中的服务会在两秒内重新读取该文件，\n"
-        "不影响进行中的回答。权限范围：chat completions tokenize metrics；不指定则为全部。\n"};
+        "不影响进行中的回答。权限范围：chat completions summarize tokenize metrics；不指定则为全部。\n"};
   }
   std::vector<OptionTable> own_tables() override {
     return {{.section = "",

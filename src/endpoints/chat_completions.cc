@@ -21,13 +21,13 @@ struct Choice {
 
 class ChatAnswer final : public Generation {
  public:
-  ChatAnswer(Call call, const ChatRequest& request, std::string model)
-      : Generation(std::move(call), request.stream, std::move(model)),
+  ChatAnswer(Call call, const ChatRequest& request)
+      : Generation(std::move(call), request.stream, request.options.model,
+                   {.id_prefix = "chatcmpl-", .object = "chat.completion", .chunk_object = "chat.completion.chunk"}),
         logprobs_(request.logprobs),
         form_(request.tokens_as_ids ? TokenForm::kId : TokenForm::kText),
         choices_(static_cast<size_t>(request.options.choices.n)) {
     if (request.echo) echo_ = LastAssistantText(request.input.messages);
-    BuildChunkParts();
   }
 
  private:
@@ -38,51 +38,10 @@ class ChatAnswer final : public Generation {
     return std::string(content->get_string());
   }
 
-  std::string Id() const { return "chatcmpl-" + call().exchange->request_id(); }
-
-  // A chunk is made for every token of every stream, so that its unchanging text is made once:
-  //   head + index + delta + tail
-  void BuildChunkParts() {
-    json::object head;
-    head["id"] = Id();
-    head["object"] = "chat.completion.chunk";
-    head["created"] = created();
-    head["model"] = model();
-    head["system_fingerprint"] = SystemFingerprint();
-    chunk_head_ = "data: " + ToJson(head);
-    chunk_head_.pop_back();  // the closing brace
-    chunk_tail_ = stream_options().include_usage && !stream_options().continuous_usage ? ",\"usage\":null}\n\n" : "}\n\n";
-  }
-
-  std::string Chunk(size_t index, std::string_view delta, const std::string& logprobs, FinishReason finish,
-                    const std::string& stop_text) const {
-    std::string out;
-    out.reserve(chunk_head_.size() + delta.size() + logprobs.size() + 128);
-    out += chunk_head_;
-    out += ",\"choices\":[{\"index\":";
-    out += std::to_string(index);
-    out += ",\"delta\":{";
-    out += delta;
-    out += "},\"logprobs\":";
-    out += logprobs;
-    out += ",\"finish_reason\":";
-    if (finish == FinishReason::kNone) {
-      out += "null";
-    } else {
-      out += ToJson(protocol::FinishReasonJson(finish));
-    }
-    if (!stop_text.empty()) out += ",\"stop_reason\":" + ToJson(json::value(stop_text));
-    out += "}]";
-    out += chunk_tail_;
-    return out;
-  }
-
   std::string StreamStart() override {
+    const std::string delta = "\"delta\":{\"role\":\"assistant\",\"content\":" + ToJson(json::value(echo_)) + "}";
     std::string out;
-    for (size_t i = 0; i < choices_.size(); ++i) {
-      const std::string content = ToJson(json::value(echo_));
-      out += Chunk(i, "\"role\":\"assistant\",\"content\":" + content, "null", FinishReason::kNone, "");
-    }
+    for (size_t i = 0; i < choices_.size(); ++i) out += Chunk(i, delta, "null");
     return out;
   }
 
@@ -99,8 +58,8 @@ class ChatAnswer final : public Generation {
       fields += "\"content\":" + ToJson(json::value(delta.text));
     }
     std::string out;
-    if (!fields.empty()) out = Chunk(index, fields, logprobs, FinishReason::kNone, "");
-    if (delta.finish != FinishReason::kNone) out += Chunk(index, "", "null", delta.finish, delta.stop_text);
+    if (!fields.empty()) out = Chunk(index, "\"delta\":{" + fields + "}", logprobs);
+    if (delta.finish != FinishReason::kNone) out += Chunk(index, "\"delta\":{}", "null", delta.finish, delta.stop_text);
     if (!out.empty()) Send(std::move(out));
   }
 
@@ -114,14 +73,7 @@ class ChatAnswer final : public Generation {
   }
 
   void OnPromptFinished(size_t, const protocol::Finished& finished) override {
-    seed_ = finished.seed;
     if (!finished.prompt.empty()) prompt_logprobs_ = protocol::PromptLogprobs(finished.prompt);
-  }
-
-  std::string StreamEnd() override {
-    if (!stream_options().include_usage) return {};
-    return chunk_head_ + ",\"choices\":[],\"seed\":" + std::to_string(seed_) +
-           ",\"usage\":" + ToJson(protocol::UsageJson(usage())) + "}\n\n";
   }
 
   json::object Body() override {
@@ -141,15 +93,7 @@ class ChatAnswer final : public Generation {
       if (!choice.stop_text.empty()) entry["stop_reason"] = choice.stop_text;
       choices.push_back(std::move(entry));
     }
-    json::object body;
-    body["id"] = Id();
-    body["object"] = "chat.completion";
-    body["created"] = created();
-    body["model"] = model();
-    body["system_fingerprint"] = SystemFingerprint();
-    body["choices"] = std::move(choices);
-    body["usage"] = protocol::UsageJson(usage());
-    body["seed"] = seed_;
+    json::object body = BodyOf(std::move(choices));
     if (!prompt_logprobs_.empty()) body["prompt_logprobs"] = std::move(prompt_logprobs_);
     return body;
   }
@@ -158,9 +102,6 @@ class ChatAnswer final : public Generation {
   TokenForm form_;
   std::vector<Choice> choices_;
   std::string echo_;
-  std::string chunk_head_;
-  std::string chunk_tail_;
-  uint64_t seed_ = 0;
   json::array prompt_logprobs_;
 };
 
@@ -169,9 +110,7 @@ void HandleChat(Call call) {
   auto request = protocol::ParseChatRequest(call.request().body, context.limits);
   if (!request.ok()) return RespondError(*call.exchange, request.status());
   request->options.caller = call.caller;
-  std::string model = request->options.model;
-  if (model.empty()) model = context.backend.Models().front().id;
-  auto answer = std::make_shared<ChatAnswer>(std::move(call), *request, std::move(model));
+  auto answer = std::make_shared<ChatAnswer>(std::move(call), *request);
   answer->Begin(1, [&](size_t, protocol::Listener listener) {
     return context.backend.StartChat(std::move(request->input), std::move(request->options), std::move(listener));
   });

@@ -23,11 +23,57 @@ class Generation::PromptSink final : public protocol::GenerationSink {
   size_t prompt_;
 };
 
-Generation::Generation(Call call, protocol::StreamOptions stream, std::string model)
+Generation::Generation(Call call, protocol::StreamOptions stream, const std::string& model, const Names& names)
     : call_(std::move(call)),
       stream_(stream),
-      model_(std::move(model)),
-      created_(static_cast<int64_t>(std::time(nullptr))) {}
+      model_(model.empty() ? call_.context->backend.Models().front().id : model),
+      names_(names),
+      created_(static_cast<int64_t>(std::time(nullptr))) {
+  chunk_head_ = "data: " + ToJson(Head(names_.chunk_object));
+  chunk_head_.pop_back();  // the closing brace
+  chunk_tail_ = stream_.include_usage ? ",\"usage\":null}\n\n" : "}\n\n";
+}
+
+json::object Generation::Head(const char* object) const {
+  return {{"id", names_.id_prefix + call_.exchange->request_id()},
+          {"object", object},
+          {"created", created_},
+          {"model", model_},
+          {"system_fingerprint", "fp_pingti_" + call_.context->version}};
+}
+
+json::object Generation::BodyOf(json::array choices) const {
+  json::object body = Head(names_.object);
+  body["choices"] = std::move(choices);
+  body["usage"] = protocol::UsageJson(usage_);
+  body["seed"] = seed_;
+  return body;
+}
+
+std::string Generation::Chunk(size_t index, std::string_view fields, std::string_view logprobs, FinishReason finish,
+                              const std::string& stop_text) const {
+  std::string out;
+  out.reserve(chunk_head_.size() + fields.size() + logprobs.size() + 128);
+  out += chunk_head_;
+  out += ",\"choices\":[{\"index\":";
+  out += std::to_string(index);
+  out += ',';
+  out += fields;
+  out += ",\"logprobs\":";
+  out += logprobs;
+  out += ",\"finish_reason\":";
+  out += finish == FinishReason::kNone ? "null" : ToJson(protocol::FinishReasonJson(finish));
+  if (!stop_text.empty()) out += ",\"stop_reason\":" + ToJson(json::value(stop_text));
+  out += "}]";
+  out += chunk_tail_;
+  return out;
+}
+
+std::string Generation::StreamEnd() {
+  if (!stream_.include_usage) return {};
+  return chunk_head_ + ",\"choices\":[],\"seed\":" + std::to_string(seed_) +
+         ",\"usage\":" + ToJson(protocol::UsageJson(usage_)) + "}\n\n";
+}
 
 void Generation::Begin(size_t prompts, const Start& start) {
   left_ = prompts;  // no event comes before the first start
@@ -81,7 +127,7 @@ void Generation::CancelAll() {
     cancelled_ = true;
     tickets.swap(tickets_);
   }
-  for (const std::string& ticket : tickets) call_.context->backend.Cancel(ticket);
+  for (const std::string& ticket : tickets) Cancel(ticket);
 }
 
 void Generation::HandleDelta(size_t prompt, protocol::Delta delta) {
@@ -108,6 +154,7 @@ void Generation::HandleFinished(size_t prompt, protocol::Finished finished) {
   usage_.completion_tokens += finished.usage.completion_tokens;
   usage_.reasoning_tokens += finished.usage.reasoning_tokens;
   if (finished.status.ok()) {
+    seed_ = finished.seed;
     OnPromptFinished(prompt, finished);
   } else if (failure_.ok()) {
     failure_ = finished.status;

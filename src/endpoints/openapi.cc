@@ -80,6 +80,12 @@ constexpr Field kCompletion[] = {
     {"echo", "boolean", "The prompt before the answer."},
 };
 
+constexpr Field kSummarize[] = {
+    {"input", "string", "The text, of any length within the limit of a body."},
+    {"instruction", "string", "What the summary should be; ours where absent."},
+    {"chunk_tokens", "integer", "Tokens of the text that are summarised in one piece; 2048 where the context has room."},
+};
+
 template <size_t N, size_t M>
 json::object RequestSchema(const Field (&own)[N], const Field (&common)[M], const char* required) {
   json::object properties;
@@ -114,6 +120,7 @@ struct Operation {
 constexpr Operation kOperations[] = {
     {"post", "/v1/chat/completions", "Answer a conversation", "ChatCompletionRequest"},
     {"post", "/v1/completions", "Continue a text", "CompletionRequest"},
+    {"post", "/v1/summarize", "Summarise a text of any length, piece by piece", "SummarizeRequest"},
     {"get", "/v1/models", "The models served here", nullptr},
     {"get", "/v1/models/{model}", "One model", nullptr},
     {"post", "/tokenize", "Text or messages to token ids", "TokenizeRequest"},
@@ -152,6 +159,7 @@ json::object Document(const std::string& version) {
   json::object schemas;
   schemas["ChatCompletionRequest"] = RequestSchema(kChat, kSampling, "messages");
   schemas["CompletionRequest"] = RequestSchema(kCompletion, kSampling, "prompt");
+  schemas["SummarizeRequest"] = RequestSchema(kSummarize, kSampling, "input");
   schemas["TokenizeRequest"] = json::object{
       {"type", "object"},
       {"properties", json::object{{"prompt", Type("string", "The text ...")},

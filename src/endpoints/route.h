@@ -24,6 +24,8 @@ struct Context {
   observe::Metrics& metrics;
   protocol::RequestLimits limits;
   std::string version;                // "0.1.0"
+  // Runs a task on a thread that may take its time; false: too many wait.
+  std::function<bool(std::function<void()> task)> run_heavy = {};
   std::function<json::object()> key_usage = {};  // API keys, their limits and what they used; empty: no keys here
   int64_t heartbeat_ms = 10'000;      // of a stream that has nothing to say yet; 0: none
 };

@@ -44,7 +44,6 @@ Result<StreamOptions> ParseStream(const json::object& body) {
   }
   FieldReader inner(*nested, "stream_options.");
   options.include_usage = inner.Bool({"include_usage"}).value_or(false);
-  options.continuous_usage = inner.Bool({"continuous_usage_stats"}).value_or(false);
   inner.Bool({"include_obfuscation"});
   PT_TRY(inner.status());
   return options;
@@ -232,6 +231,30 @@ Result<CompletionRequest> ParseCompletionRequest(std::string_view text, const Re
   if (!request.options.sampling.max_tokens && !request.options.sampling.max_total_tokens) {
     request.options.sampling.max_tokens = kDefaultMaxTokens;
   }
+  return request;
+}
+
+Result<SummarizeRequest> ParseSummarizeRequest(std::string_view text, const RequestLimits& limits) {
+  PT_ASSIGN(const json::object body, ParseBody(text));
+  SummarizeRequest request;
+  FieldReader reader(body);
+  const auto input = reader.String({"input"});
+  request.instruction = reader.String({"instruction"}).value_or("");
+  request.chunk_tokens = reader.Integer({"chunk_tokens"}, 1, std::numeric_limits<int32_t>::max());
+  PT_TRY(reader.status());
+  if (!input) return Missing("input");
+  if (input->find_first_not_of(" \t\r\n") == std::string::npos) {
+    return InvalidArgument("Invalid 'input': it has no text.", "input").WithReason("invalid_value");
+  }
+  request.input = *input;
+  PT_ASSIGN(request.options, ParseOptions(body, limits));
+  PT_ASSIGN(request.stream, ParseStream(body));
+  if (request.options.choices.n != 1 || request.options.choices.best_of != 1) {
+    return InvalidArgument("Invalid 'n': a text has one summary.", "n").WithReason("invalid_value");
+  }
+  constexpr int32_t kDefaultMaxTokens = 1024;
+  auto& max_tokens = request.options.sampling.max_tokens;
+  if (!max_tokens) max_tokens = kDefaultMaxTokens;
   return request;
 }
 

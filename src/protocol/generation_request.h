@@ -1,7 +1,8 @@
-// Bodies of /v1/chat/completions, /v1/completions, /tokenize and /detokenize as checked values. Pure functions: text in,
+// Bodies of /v1/chat/completions, /v1/completions, /v1/summarize, /tokenize and /detokenize as checked values. Pure functions: text in,
 // values or an error naming the field out. Nothing of a body is trusted.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,6 @@ namespace pingti::protocol {
 struct StreamOptions {
   bool stream = false;
   bool include_usage = false;
-  bool continuous_usage = false;  // vLLM: usage in every chunk
 };
 
 struct ChatRequest {
@@ -32,6 +32,14 @@ struct CompletionRequest {
   bool echo = false;
   bool logprobs = false;
   bool tokens_as_ids = false;
+};
+
+struct SummarizeRequest {
+  std::string input;
+  std::string instruction;                // empty: ours
+  std::optional<int64_t> chunk_tokens;    // of the text in one piece
+  GenerateOptions options;
+  StreamOptions stream;
 };
 
 struct TokenizeRequest {
@@ -53,6 +61,7 @@ struct RequestLimits {
 
 Result<ChatRequest> ParseChatRequest(std::string_view body, const RequestLimits& limits);
 Result<CompletionRequest> ParseCompletionRequest(std::string_view body, const RequestLimits& limits);
+Result<SummarizeRequest> ParseSummarizeRequest(std::string_view body, const RequestLimits& limits);
 Result<TokenizeRequest> ParseTokenizeRequest(std::string_view body, const RequestLimits& limits);
 Result<DetokenizeRequest> ParseDetokenizeRequest(std::string_view body);
 

@@ -92,7 +92,7 @@ struct Server::State {
   std::unique_ptr<runtime::Engine> engine;
   std::unique_ptr<LocalBackend> backend;
   std::unique_ptr<endpoints::Context> context;
-  std::unique_ptr<RequestPool> pool;
+  std::shared_ptr<RequestPool> pool;
   std::unique_ptr<Front> front;
 
   Status StartEngine(runtime::Bundle bundle);
@@ -146,8 +146,12 @@ Status Server::State::Listen() {
                          .key_usage = keys->required() ? [raw = keys.get()] { return raw->Describe(); }
                                                        : std::function<json::object()>(),
                          .heartbeat_ms = options.heartbeat_ms});
-  pool = std::make_unique<RequestPool>(RequestPool::Options{
+  pool = std::make_shared<RequestPool>(RequestPool::Options{
       .threads = std::max(1, options.request_threads), .queue_max = static_cast<size_t>(options.connections_max)});
+  context->run_heavy = [weak = std::weak_ptr(pool)](std::function<void()> task) {
+    const auto strong = weak.lock();  // events may come while the server stops
+    return strong && strong->Submit(std::move(task));
+  };
   front = std::make_unique<Front>(options, *keys, *context, *pool, access_log.get());
   PT_ASSIGN(http, net::HttpServer::Start(
                       HttpOptions(options, std::move(tls)),

@@ -29,6 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto completion = pingti::protocol::ParseCompletionRequest(body, limits);
   if (completion.ok()) PT_CHECK(!completion->prompts.empty(), "a completion has a prompt");
   CheckError(completion.status());
+  CheckError(pingti::protocol::ParseSummarizeRequest(body, limits).status());
   CheckError(pingti::protocol::ParseTokenizeRequest(body, limits).status());
   CheckError(pingti::protocol::ParseDetokenizeRequest(body).status());
   return 0;

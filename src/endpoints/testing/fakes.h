@@ -71,7 +71,8 @@ class FakeBackend final : public protocol::Backend {
   }
   Result<std::string> StartChat(protocol::ChatInput input, protocol::GenerateOptions options,
                                 protocol::Listener listener) override {
-    last_chat = std::move(input);
+    last_chat = input;
+    chats.push_back(std::move(input));
     return Start(std::move(options), std::move(listener));
   }
   Result<std::string> StartCompletion(protocol::Prompt prompt, protocol::GenerateOptions options,
@@ -108,6 +109,7 @@ class FakeBackend final : public protocol::Backend {
   Status ready;
   bool hang = false;               // no events at all
   protocol::ChatInput last_chat;
+  std::vector<protocol::ChatInput> chats;
   std::vector<protocol::Prompt> prompts;
   std::vector<protocol::GenerateOptions> options_seen;
   std::vector<std::string> cancelled;
