@@ -9,9 +9,9 @@ import sys
 
 import harness
 
-STREAMS = 1000
+STREAMS = 1000 // harness.SLOWDOWN
 TOKENS = 8
-SECONDS_MAX = 200
+SECONDS_MAX = 200 * harness.SLOWDOWN
 
 
 async def one_stream(port, model, number):

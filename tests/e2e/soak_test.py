@@ -13,7 +13,7 @@ import time
 import harness
 
 SECONDS = float(os.environ.get("PINGTI_SOAK_SECONDS", "300"))
-CLIENTS = 24
+CLIENTS = 24 // harness.SLOWDOWN
 GROWTH_MAX = 24 * 2**20
 QUESTION = "Name three colours."
 
@@ -91,7 +91,7 @@ def test_minutes_of_mixed_load():
             time.sleep(SECONDS / 30)
             resident.append(server.metric("process_resident_memory_bytes"))
         for thread in threads:
-            thread.join(120)
+            thread.join(120 * harness.SLOWDOWN)
         assert not any(thread.is_alive() for thread in threads), "a client hung"
         assert not load.wrong, f"{len(load.wrong)} of {load.done} went wrong, the first: {load.wrong[0]}"
         server.wait_until(lambda: server.metric("vllm:num_requests_running") == 0, 10, "nothing runs")
