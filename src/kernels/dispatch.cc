@@ -130,24 +130,24 @@ KernelTable MakeTable(IsaLevel level) {
   KernelTable table;
   table.level = level;
   // Levels that the CPU lacks are skipped: an AVX-512 CPU need not have AVX-VNNI.
-  [[maybe_unused]] const auto wanted = [level](IsaLevel step) { return step <= level && CpuHas(step); };
-  scalar::FillVector(table.vector);
-  scalar::FillMatMul(table.matmul);
-  scalar::FillProbe(table.probe);
-#if defined(PINGTI_X86_TABLES)
-#define PINGTI_FILL(step, name)       \
-  if (wanted(IsaLevel::step)) {       \
-    name::FillVector(table.vector);   \
-    name::FillMatMul(table.matmul);   \
-    name::FillProbe(table.probe);     \
+  const auto wanted = [level](IsaLevel step) { return step <= level && CpuHas(step); };
+#define PINGTI_FILL(step, name)          \
+  if (wanted(IsaLevel::step)) {          \
+    name::FillVector(table.vector);      \
+    name::FillMatMul(table.matmul);      \
+    name::FillMatMulFew(table.matmul);   \
+    name::FillMatMulMany(table.matmul);  \
+    name::FillProbe(table.probe);        \
   }
+  PINGTI_FILL(kScalar, scalar)
+#if defined(PINGTI_X86_TABLES)
   PINGTI_FILL(kAvx2, avx2)
   PINGTI_FILL(kAvxVnni, avx_vnni)
   PINGTI_FILL(kAvx512, avx512)
   PINGTI_FILL(kAvx512Vnni, avx512_vnni)
   PINGTI_FILL(kAvx512Bf16, avx512_bf16)
-#undef PINGTI_FILL
 #endif
+#undef PINGTI_FILL
   return table;
 }
 

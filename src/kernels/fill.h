@@ -1,6 +1,7 @@
 // What each level's files export: functions that put the kernels of that level into a table, over what the levels
-// before it have put there. isa/<level>/vector.cc defines FillVector, matmul.cc FillMatMul and probe.cc FillProbe, and
-// these files export nothing else: all the rest of them is in anonymous namespaces, because the linker would otherwise
+// before it have put there. isa/<level>/vector.cc defines FillVector, probe.cc FillProbe, matmul.cc FillMatMul (floats
+// and the quantisation of activations), matmul_few.cc and matmul_many.cc the products of quantised weights with few and
+// many columns (apart, so that touching one compiles little), and these files export nothing else: all the rest of them is in anonymous namespaces, because the linker would otherwise
 // keep one copy of an inline function for all levels, maybe the one that this CPU cannot run.
 #pragma once
 
@@ -14,6 +15,8 @@ namespace pingti::kernels {
   namespace level {                            \
   void FillVector(VectorKernels& kernels);     \
   void FillMatMul(MatMulKernels& kernels);     \
+  void FillMatMulFew(MatMulKernels& kernels);  \
+  void FillMatMulMany(MatMulKernels& kernels); \
   void FillProbe(ProbeKernels& kernels);       \
   }
 PINGTI_DECLARE_FILL(ref)

@@ -25,6 +25,8 @@ struct TermSpec {
 
 // The most columns that a product takes at once.
 inline constexpr int64_t kColumnsMax = 256;
+// Up to so many columns, reading the weights is what takes the time.
+inline constexpr int64_t kFewColumns = 4;
 
 // Activations of n columns (tokens), chunk-major so that a block of columns is contiguous in a chunk; 64-byte aligned.
 // Inputs past the last column of x are zero.
@@ -57,8 +59,13 @@ struct WeightKernels {
   // One tile from `row_count` (1..16) rows of the file, `row_bytes` apart. `tile` gets tile_bytes(cols) bytes.
   void (*pack_tile)(const std::byte* rows, size_t row_bytes, int row_count, int64_t cols,
                     uint8_t* tile) = nullptr;
-  // out = W x + bias. Reads tile_bytes a tile; 2 * rows * cols * columns operations.
-  void (*multiply)(const ProductArgs& args) noexcept = nullptr;
+  // out = W x + bias, for up to kFewColumns columns and for more. Reads tile_bytes a tile; 2 * rows * cols * columns
+  // operations.
+  void (*multiply_few)(const ProductArgs& args) noexcept = nullptr;
+  void (*multiply_many)(const ProductArgs& args) noexcept = nullptr;
+  void Multiply(const ProductArgs& args) const noexcept {
+    (args.columns <= kFewColumns ? multiply_few : multiply_many)(args);
+  }
 };
 
 struct MatMulKernels {

@@ -117,7 +117,7 @@ std::vector<float> Multiply(const MatMulKernels& kernels, const Weights& w, cons
   args.x_stride = w.cols;
   args.out = out.data() + kGuardFloats;
   args.out_stride = stride;
-  kernels.weights[static_cast<size_t>(w.type)].multiply(args);
+  kernels.weights[static_cast<size_t>(w.type)].Multiply(args);
   std::vector<float> result;
   for (int64_t i = 0; i < kGuardFloats; ++i) EXPECT_EQ(out[static_cast<size_t>(i)], kGuard);
   for (int64_t t = 0; t < in.columns; ++t) {
@@ -247,7 +247,7 @@ TEST_P(Products, AddBiasAndAccumulate) {
     args.out = out.data();
     args.out_stride = 21;
     args.accumulate = true;
-    table.matmul.weights[static_cast<size_t>(type())].multiply(args);
+    table.matmul.weights[static_cast<size_t>(type())].Multiply(args);
     for (size_t i = 0; i < out.size(); ++i) ASSERT_EQ(out[i], (plain[i] + bias[i % 21]) + 2.0F);
   }
 }

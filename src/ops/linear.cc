@@ -169,7 +169,7 @@ void Linear::State::Multiply(Matrix x, const QuantizedInput& input, Matrix resul
     args.out = result.data + part.row_begin + row;
     args.out_stride = result.stride;
     args.accumulate = accumulate;
-    part.kernels->multiply(args);
+    part.kernels->Multiply(args);
   }
 }
 

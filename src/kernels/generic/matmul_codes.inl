@@ -147,6 +147,3 @@ PT_INLINE GroupScales LoadScales(const uint8_t* scales, const SuperScales& super
   }
   return s;
 }
-
-template <DType kType>
-PT_INLINE size_t TileBytes(int64_t cols) { return PackedTileBytes(kType, cols); }

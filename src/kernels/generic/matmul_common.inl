@@ -14,6 +14,12 @@ struct MakeIntList<0, kValues...> {
   using Type = IntList<kValues...>;
 };
 
+template <DType... kTypes>
+struct TypeList {};
+using QuantizedTypes = TypeList<DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K,
+                                DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS>;
+using FloatTypes = TypeList<DType::kF32, DType::kF16, DType::kBF16>;
+
 PT_INLINE void Prefetch(const void* p) { __builtin_prefetch(p); }
 
 PT_INLINE void Zero(float* p, int64_t count) { memset(p, 0, static_cast<size_t>(count) * sizeof(float)); }

@@ -1,6 +1,8 @@
 // Products of F32, F16 and BF16 tiles with F32 activations, over a level's vocabulary. Included inside a level's
 // anonymous namespace. acc = fma(w[k], x[k], acc) in order of k, F32.
 
+inline constexpr int kFloatColumns = 8;  // of a pass: two multiply-adds a cycle of four cycles' latency are under way
+
 template <DType kType>
 PT_INLINE F32 LoadElements(const uint8_t* p) {
   if constexpr (kType == DType::kF32) return LoadF32(reinterpret_cast<const float*>(p));
@@ -39,15 +41,21 @@ PT_INLINE FloatPassFunction ChooseFloatPass(int columns, IntList<kColumns...>) {
 
 template <DType kType>
 void MultiplyFloats(const ProductArgs& args) noexcept {
-  const size_t tile_bytes = TileBytes<kType>(args.cols);
+  const size_t tile_bytes = PackedTileBytes(kType, args.cols);
   const auto columns = static_cast<int>(args.columns);
-  const int passes = (columns + kColumnsPerPass - 1) / kColumnsPerPass;
+  const int passes = (columns + kFloatColumns - 1) / kFloatColumns;
   const uint8_t* tile = args.tiles;
   for (int64_t row0 = 0; row0 < args.rows; row0 += kTileRows, tile += tile_bytes) {
     for (int pass = 0; pass < passes; ++pass) {
       const int first = columns * pass / passes;
       const int count = columns * (pass + 1) / passes - first;
-      ChooseFloatPass<kType>(count, PassSizes())(args, tile, row0, first);
+      ChooseFloatPass<kType>(count, MakeIntList<kFloatColumns>::Type())(args, tile, row0, first);
     }
   }
+}
+
+template <DType... kTypes>
+void FillFloats(MatMulKernels& kernels, TypeList<kTypes...>) {
+  ((kernels.weights[static_cast<int>(kTypes)].multiply_few = MultiplyFloats<kTypes>), ...);
+  ((kernels.weights[static_cast<int>(kTypes)].multiply_many = MultiplyFloats<kTypes>), ...);
 }

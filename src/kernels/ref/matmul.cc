@@ -44,7 +44,8 @@ void Fill(MatMulKernels& kernels, const char* layout) {
   weights.layout = layout;
   weights.tile_bytes = TileBytes;
   weights.pack_tile = PackTile<kType>;
-  weights.multiply = Multiply;
+  weights.multiply_few = Multiply;
+  weights.multiply_many = Multiply;
 }
 
 }  // namespace

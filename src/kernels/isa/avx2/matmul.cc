@@ -12,16 +12,16 @@ namespace {
 
 #include "kernels/generic/matmul_common.inl"
 #include "kernels/isa/avx2/matmul_vec.inl"
-#include "kernels/isa/avx2/matmul_dot.inl"
 #include "kernels/generic/matmul_quantize.inl"
-#include "kernels/generic/matmul_codes.inl"
-#include "kernels/generic/matmul_dot2.inl"
-#include "kernels/generic/matmul_product.inl"
+#include "kernels/generic/matmul_store.inl"
 #include "kernels/generic/matmul_float.inl"
-#include "kernels/generic/matmul_fill.inl"
 
 }  // namespace
 
-void FillMatMul(MatMulKernels& kernels) { FillProducts(kernels); }
+void FillMatMul(MatMulKernels& kernels) {
+  FillFloats(kernels, FloatTypes());
+  kernels.quantize_column = QuantizeColumn;
+  kernels.make_terms = MakeTerms;
+}
 
 }  // namespace pingti::kernels::avx2

@@ -1,7 +1,6 @@
 // Products of pairs to 16 bits with AVX2, which has no dot product of bytes. Codes above 127 (8 bits) count from their
 // zero point instead, and their signs go to the activations: |code - 128| * |x| <= 128 * 127 twice fits 16 bits.
 
-inline constexpr bool kWideDotIsSigned = true;
 using I16 = __m256i;
 
 template <bool kWide>
@@ -26,17 +25,11 @@ PT_INLINE Factors<kWide> MakeFactors(Codes codes) {
   }
 }
 
-PT_INLINE __m256i SplatQuad(const int8_t* quad) {
-  int32_t bits = 0;
-  memcpy(&bits, quad, sizeof(bits));
-  return _mm256_set1_epi32(bits);
+PT_INLINE I16 MultiplyPairs(const Factors<false>& w, Inputs x) {
+  return _mm256_maddubs_epi16(w.codes, x);
 }
-
-PT_INLINE I16 MultiplyPairs(const Factors<false>& w, const int8_t* quad) {
-  return _mm256_maddubs_epi16(w.codes, SplatQuad(quad));
-}
-PT_INLINE I16 MultiplyPairs(const Factors<true>& w, const int8_t* quad) {
-  return _mm256_maddubs_epi16(w.magnitudes, _mm256_sign_epi8(SplatQuad(quad), w.values));
+PT_INLINE I16 MultiplyPairs(const Factors<true>& w, Inputs x) {
+  return _mm256_maddubs_epi16(w.magnitudes, _mm256_sign_epi8(x, w.values));
 }
 PT_INLINE I16 AddI16(I16 a, I16 b) { return _mm256_add_epi16(a, b); }
 PT_INLINE I32 AddPairs(I32 dot, I16 sums) {

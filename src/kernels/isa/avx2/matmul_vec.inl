@@ -2,9 +2,8 @@
 // inside the anonymous namespace of avx2 and of avx_vnni, which differ only in their dot products (matmul_dot.inl).
 
 inline constexpr int kLanes = 8;
-// Accumulators and dot products of a pass take 2 x 6 of the 16 registers.
-inline constexpr int kColumnsPerPass = 6;
-using PassSizes = MakeIntList<kColumnsPerPass>::Type;
+inline constexpr int kColumnsAtOnce = 4;   // where each code is read once
+inline constexpr int kColumnsPerPass = 3;  // accumulators and dot products of two vectors take 2 x 6 of 16 registers
 inline constexpr int kPrefetchBytes = 2048;
 
 using Codes = __m256i;  // 8 rows x 4 unsigned bytes
@@ -30,6 +29,14 @@ PT_INLINE Codes LookupIq4(Codes indices) {
   const __m128i table = _mm_setr_epi8(1, 24, 45, 63, 79, 93, 106, 118, -127, -115, -103, -90, -75,
                                       -59, -39, -15);
   return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), indices);
+}
+
+// Four inputs of one column, the same in every lane.
+using Inputs = __m256i;
+PT_INLINE Inputs SplatQuad(const int8_t* quad) {
+  int32_t bits = 0;
+  memcpy(&bits, quad, sizeof(bits));
+  return _mm256_set1_epi32(bits);
 }
 
 PT_INLINE I32 ZeroI32() { return _mm256_setzero_si256(); }

@@ -1,7 +1,6 @@
 // Products of pairs to 16 bits with AVX-512 BW, which has no dot product of bytes. Codes above 127 (8 bits) count from
 // their zero point instead, and their signs go to the activations: |code - 128| * |x| <= 128 * 127 twice fits 16 bits.
 
-inline constexpr bool kWideDotIsSigned = true;
 using I16 = __m512i;
 
 template <bool kWide>
@@ -26,17 +25,10 @@ PT_INLINE Factors<kWide> MakeFactors(Codes codes) {
   }
 }
 
-PT_INLINE __m512i SplatQuad(const int8_t* quad) {
-  int32_t bits = 0;
-  memcpy(&bits, quad, sizeof(bits));
-  return _mm512_set1_epi32(bits);
+PT_INLINE I16 MultiplyPairs(const Factors<false>& w, Inputs x) {
+  return _mm512_maddubs_epi16(w.codes, x);
 }
-
-PT_INLINE I16 MultiplyPairs(const Factors<false>& w, const int8_t* quad) {
-  return _mm512_maddubs_epi16(w.codes, SplatQuad(quad));
-}
-PT_INLINE I16 MultiplyPairs(const Factors<true>& w, const int8_t* quad) {
-  const __m512i x = SplatQuad(quad);
+PT_INLINE I16 MultiplyPairs(const Factors<true>& w, Inputs x) {
   const __m512i turned = _mm512_mask_sub_epi8(x, w.negative, _mm512_setzero_si512(), x);
   return _mm512_maddubs_epi16(w.magnitudes, turned);
 }

@@ -2,9 +2,8 @@
 // namespace of avx512 and of the levels above it, which differ only in Dot (matmul_dot.inl).
 
 inline constexpr int kLanes = 16;
-// Accumulators and dot products of a pass take 2 x 14 of the 32 registers.
-inline constexpr int kColumnsPerPass = 14;
-using PassSizes = MakeIntList<kColumnsPerPass>::Type;
+inline constexpr int kColumnsAtOnce = 4;   // where each code is read once
+inline constexpr int kColumnsPerPass = 7;  // accumulators and dot products of two vectors take 2 x 14 of 32 registers
 inline constexpr int kPrefetchBytes = 4096;
 
 using Codes = __m512i;  // 16 rows x 4 unsigned bytes
@@ -26,6 +25,14 @@ PT_INLINE Codes LookupIq4(Codes indices) {
   const __m128i table = _mm_setr_epi8(1, 24, 45, 63, 79, 93, 106, 118, -127, -115, -103, -90, -75,
                                       -59, -39, -15);
   return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), indices);
+}
+
+// Four inputs of one column, the same in every lane.
+using Inputs = __m512i;
+PT_INLINE Inputs SplatQuad(const int8_t* quad) {
+  int32_t bits = 0;
+  memcpy(&bits, quad, sizeof(bits));
+  return _mm512_set1_epi32(bits);
 }
 
 PT_INLINE I32 ZeroI32() { return _mm512_setzero_si512(); }

@@ -2,6 +2,9 @@
 
 namespace pingti::kernels::avx512_bf16 {
 
-void FillMatMul(MatMulKernels&) {}  // nothing is faster here than what the levels before have put in
+// Nothing is faster here than what the levels before have put in.
+void FillMatMul(MatMulKernels&) {}
+void FillMatMulFew(MatMulKernels&) {}
+void FillMatMulMany(MatMulKernels&) {}
 
 }  // namespace pingti::kernels::avx512_bf16

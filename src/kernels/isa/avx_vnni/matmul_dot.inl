@@ -1,9 +1,3 @@
 // dot[row] + sum of 4 products, exact, with AVX-VNNI.
 
-inline constexpr bool kWideDotIsSigned = false;
-
-PT_INLINE I32 Dot(I32 dot, Codes codes, const int8_t* quad) {
-  int32_t bits = 0;
-  memcpy(&bits, quad, sizeof(bits));
-  return _mm256_dpbusd_avx_epi32(dot, codes, _mm256_set1_epi32(bits));
-}
+PT_INLINE I32 Dot(I32 dot, Codes codes, Inputs x) { return _mm256_dpbusd_avx_epi32(dot, codes, x); }

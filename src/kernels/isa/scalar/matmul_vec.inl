@@ -2,8 +2,8 @@
 // vectors the base CPU has. Included inside the level's anonymous namespace.
 
 inline constexpr int kLanes = 16;
-inline constexpr int kColumnsPerPass = 4;
-using PassSizes = MakeIntList<kColumnsPerPass>::Type;
+inline constexpr int kColumnsAtOnce = 1;   // few: these vectors are long to compile
+inline constexpr int kColumnsPerPass = 2;
 inline constexpr int kPrefetchBytes = 1024;
 
 struct Codes {
@@ -51,14 +51,6 @@ PT_INLINE I32 ZeroI32() { return {}; }
 PT_INLINE I32 SplatI32(const int32_t* p) { return Each<I32>([p](int) { return *p; }); }
 PT_INLINE F32 ToF32(const I32& a) {
   return Each<F32>([&a](int i) { return static_cast<float>(a.v[i]); });
-}
-
-inline constexpr bool kWideDotIsSigned = false;
-PT_INLINE I32 Dot(const I32& dot, const Codes& codes, const int8_t* quad) {
-  return Each<I32>([&dot, &codes, quad](int i) {
-    const Byte* c = codes.v + 4 * i;
-    return dot.v[i] + c[0] * quad[0] + c[1] * quad[1] + c[2] * quad[2] + c[3] * quad[3];
-  });
 }
 
 PT_INLINE F32 ZeroF32() { return {}; }

@@ -1,0 +1,26 @@
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/fill.h"
+#include "tensor/packed.h"
+
+namespace pingti::kernels::avx_vnni {
+namespace {
+
+#include "kernels/generic/matmul_common.inl"
+#include "kernels/isa/avx2/matmul_vec.inl"
+#include "kernels/generic/matmul_codes.inl"
+#include "kernels/isa/avx_vnni/matmul_dot.inl"
+#include "kernels/generic/matmul_dot4.inl"
+#include "kernels/generic/matmul_group.inl"
+#include "kernels/generic/matmul_store.inl"
+#include "kernels/generic/matmul_many.inl"
+
+}  // namespace
+
+void FillMatMulMany(MatMulKernels& kernels) { FillMany(kernels, QuantizedTypes()); }
+
+}  // namespace pingti::kernels::avx_vnni
