@@ -32,14 +32,15 @@ struct Weights {
   DType type;
   int64_t rows;
   int64_t cols;
-  std::vector<float> values;  // [rows, cols]
+  std::vector<float> values;    // [rows, cols]
+  std::vector<std::byte> file;  // the same in the type's blocks
   AlignedBuffer packed;
 };
 
 Weights MakeWeights(const MatMulKernels& kernels, DType type, int64_t rows, int64_t cols) {
   const size_t count = static_cast<size_t>(rows * cols);
   const std::vector<std::byte> file = RandomWeights(type, count, static_cast<uint64_t>(rows + cols));
-  Weights w = {type, rows, cols, std::vector<float>(count), {}};
+  Weights w = {type, rows, cols, std::vector<float>(count), file, {}};
   Dequantize(type, file.data(), count, w.values.data());
   const WeightKernels& wk = kernels.weights[static_cast<size_t>(type)];
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
@@ -128,22 +129,60 @@ std::vector<float> Multiply(const MatMulKernels& kernels, const Weights& w, cons
   return result;
 }
 
-// |error| <= eps * (roundings of one sum) * sum |w| |x|. With minimums the parts are larger than their sum: w = a - b
-// with |a|, |b| <= 2 * max |w| of these random weights, which the zero point's integer sums need not.
+// Where the codes stand in a block of a type with minimums: without them a weight is its minimum.
+struct CodeBytes {
+  size_t begin = 0;
+  size_t end = 0;
+};
+CodeBytes CodesOf(DType type) {
+  switch (type) {
+    case DType::kQ4_1: return {4, 20};
+    case DType::kQ5_1: return {4, 24};
+    case DType::kQ2_K: return {16, 80};
+    case DType::kQ4_K: return {16, 144};
+    case DType::kQ5_K: return {16, 176};
+    default: return {};
+  }
+}
+
+// The weights' minimums, zero for types that have none. [rows, cols]
+std::vector<float> MinimumsOf(const Weights& w) {
+  std::vector<float> minimums(w.values.size());
+  const CodeBytes codes = CodesOf(w.type);
+  if (codes.end == 0) return minimums;
+  std::vector<std::byte> file = w.file;
+  for (size_t block = 0; block < file.size(); block += Info(w.type).block_bytes) {
+    std::memset(file.data() + block + codes.begin, 0, codes.end - codes.begin);
+  }
+  Dequantize(w.type, file.data(), minimums.size(), minimums.data());
+  return minimums;
+}
+
+// What the roundings of one sum explain: each of the additions in a row rounds a partial sum, at most the sum of what is
+// added in magnitude, and each added product of scales was rounded itself. Sums over codes are exact.
+double RoundingsOf(const Weights& w) {
+  constexpr double kPerSum = 4;  // the scales' product, the reference's own product, bias, and the sum of both parts
+  if (w.type <= DType::kBF16) return static_cast<double>(w.cols) + kPerSum;
+  constexpr double kAddedPerGroup = 4;  // two halves of a group, each with a minimum
+  return static_cast<double>(w.cols / kGroup) * kAddedPerGroup + kPerSum;
+}
+
 void ExpectClose(const Weights& w, const Input& in, const std::vector<float>& found,
                  const std::string& what) {
-  const double roundings = static_cast<double>(w.cols) / 8 + 8;
+  constexpr double kRounding = FLT_EPSILON / 2;
+  const std::vector<float> minimums = MinimumsOf(w);
   for (int64_t t = 0; t < in.columns; ++t) {
     for (int64_t r = 0; r < w.rows; ++r) {
       double wanted = 0;
       double norm = 0;
       for (int64_t k = 0; k < w.cols; ++k) {
         const double x = in.exact[static_cast<size_t>(t * w.cols + k)];
-        wanted += w.values[static_cast<size_t>(r * w.cols + k)] * x;
-        norm += 4 * std::abs(x);
+        const double weight = w.values[static_cast<size_t>(r * w.cols + k)];
+        const double minimum = minimums[static_cast<size_t>(r * w.cols + k)];
+        wanted += weight * x;
+        norm += (std::abs(weight - minimum) + std::abs(minimum)) * std::abs(x);
       }
-      ASSERT_NEAR(found[static_cast<size_t>(t * w.rows + r)], wanted,
-                  FLT_EPSILON * (w.type <= DType::kBF16 ? static_cast<double>(w.cols) : roundings) * norm)
+      ASSERT_NEAR(found[static_cast<size_t>(t * w.rows + r)], wanted, kRounding * RoundingsOf(w) * norm)
           << what << " row " << r << " column " << t;
     }
   }

@@ -277,6 +277,84 @@ TEST_P(VectorTest, KvCellsAreTheReferences) {
   }
 }
 
+// One KV head with every block in memory of its own between guards, `offset` elements away from alignment.
+struct GuardedHead {
+  GuardedHead(KvType type, int64_t dim, bool keys, int32_t positions, size_t offset) {
+    const size_t bytes = keys ? KeyHeadBytes(type, dim) : ValueHeadBytes(type, dim);
+    const size_t element = type == KvType::kQ8 ? 4 : KvElementBytes(type);  // Q8's scales are F32
+    for (int32_t p = 0; p < positions; p += kKvBlock) {
+      memory.emplace_back(bytes, offset * element);
+      std::memset(memory.back().data(), 0, bytes);
+      blocks.push_back(memory.back().data());
+    }
+  }
+  bool Intact() const {
+    return std::all_of(memory.begin(), memory.end(), [](const auto& block) { return block.Intact(); });
+  }
+  std::vector<Guarded<std::byte>> memory;
+  std::vector<const std::byte*> blocks;
+};
+
+struct AttendCase {
+  int32_t tokens, group, key_dim, value_dim, positions, window;
+};
+
+// What a task reads and writes, all of it between guards.
+struct AttendMemory {
+  AttendMemory(KvType type, const AttendCase& c, size_t offset)
+      : keys(type, c.key_dim, true, c.positions, offset), values(type, c.value_dim, false, c.positions, offset),
+        scratch(AttentionScratchFloats(c.tokens * c.group, c.key_dim, c.value_dim)),
+        maxima(static_cast<size_t>(c.tokens * c.group), offset), sums(maxima.size(), offset),
+        weighted(maxima.size() * static_cast<size_t>(ValueStride(c.value_dim))) {}
+  AttentionState State() { return {.maxima = maxima.data(), .sums = sums.data(), .values = weighted.data()}; }
+  bool Intact() const {
+    return keys.Intact() && values.Intact() && scratch.Intact() && maxima.Intact() && sums.Intact() && weighted.Intact();
+  }
+  GuardedHead keys, values;
+  Guarded<float> scratch, maxima, sums, weighted;
+};
+
+TEST_P(VectorTest, AttendStaysInsideItsMemoryAtAnyAlignment) {
+  constexpr AttendCase kCases[] = {{1, 1, 1, 1, 1, 0},     {1, 3, 16, 16, 31, 0},   {2, 4, 64, 64, 33, 0},
+                                   {5, 3, 40, 24, 130, 0}, {13, 2, 80, 80, 200, 50}, {30, 1, 128, 96, 257, 0}};
+  for (size_t type = 0; type < kKvTypeCount; ++type) {
+    const KvKernels& kv = kernels_.kv[type];
+    const KvKernels& trusted = reference_.kv[type];
+    for (const AttendCase& c : kCases) {
+      for (const size_t offset : kOffsets) {
+        AttendMemory actual(static_cast<KvType>(type), c, offset), expected(static_cast<KvType>(type), c, 0);
+        for (int32_t p = 0; p < c.positions; ++p) {
+          const auto block = static_cast<size_t>(p / kKvBlock);
+          const Guarded<float> key = Random(c.key_dim, 0), value = Random(c.value_dim, 0);
+          for (AttendMemory* memory : {&actual, &expected}) {
+            trusted.write_key(key.data(), c.key_dim, p % kKvBlock, memory->keys.memory[block].data());
+            trusted.write_value(value.data(), c.value_dim, p % kKvBlock, memory->values.memory[block].data());
+          }
+        }
+        const int64_t stride = int64_t{c.group} * c.key_dim + 3;
+        const Guarded<float> queries = Random(c.tokens * stride, offset);
+        AttentionTask task{.queries = queries.data(), .query_stride = stride, .tokens = c.tokens, .group = c.group,
+                           .position = c.positions - c.tokens, .window = c.window, .scale_log2 = 0.2F,
+                           .key_dim = c.key_dim, .value_dim = c.value_dim};
+        for (const bool tested : {true, false}) {
+          AttendMemory& memory = tested ? actual : expected;
+          task.keys = memory.keys.blocks.data();
+          task.values = memory.values.blocks.data();
+          task.scratch = memory.scratch.data();
+          (tested ? kv : trusted).attend(task, memory.State());
+        }
+        ASSERT_TRUE(actual.Intact()) << "type " << type << ", " << c.positions << " positions, offset " << offset;
+        // A score of key_dim products of magnitude about 1 passes the softmax twice; sums over the positions.
+        const double roundings = 4.0 * c.key_dim + c.positions + 20;
+        ExpectNear(actual.maxima, expected.maxima, roundings * kEpsilon, roundings * kEpsilon * c.key_dim);
+        ExpectNear(actual.sums, expected.sums, 2 * roundings * c.key_dim * kEpsilon);
+        ExpectNear(actual.weighted, expected.weighted, 2 * roundings * c.key_dim * kEpsilon,
+                   2 * roundings * c.key_dim * kEpsilon * c.positions);
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Levels, VectorTest, ::testing::Range(0, kIsaLevelCount), [](const auto& param) {
   return std::string(IsaLevelName(static_cast<IsaLevel>(param.param)));
 });

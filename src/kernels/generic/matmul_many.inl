@@ -137,7 +137,7 @@ struct Piece {
   bool last;
 };
 
-void UnpackPiece(const ManyType& type, const Piece& piece, int64_t cols, UnpackedChunk* out) {
+void UnpackPiece(const ManyType& type, const Piece& piece, int64_t cols, UnpackedChunk* out) noexcept {
   for (int64_t chunk = piece.begin; chunk < piece.end; ++chunk) {
     const size_t offset = static_cast<size_t>(chunk) * type.chunk_bytes;
     for (int t = 0; t < kBlockTiles; ++t) type.unpack(piece.tiles[t] + offset, GroupsAt(cols, chunk * kChunk), *out++);
@@ -146,7 +146,7 @@ void UnpackPiece(const ManyType& type, const Piece& piece, int64_t cols, Unpacke
 
 // sums [columns, kBlockRows] += the piece times all columns; the last piece's go to the outputs.
 void RunPasses(const ProductArgs& args, const ManyType& type, const Piece& piece, const UnpackedChunk* unpacked,
-               float* sums) {
+               float* sums) noexcept {
   const auto columns = static_cast<int>(args.columns);
   const int passes = (columns + kColumnsPerPass - 1) / kColumnsPerPass;
   const int64_t end = piece.end * kChunk < args.cols ? piece.end * kChunk : args.cols;
@@ -170,7 +170,7 @@ void RunPasses(const ProductArgs& args, const ManyType& type, const Piece& piece
   }
 }
 
-void MultiplyBlocks(const ProductArgs& args, const ManyType& type, size_t tile_bytes) {
+void MultiplyBlocks(const ProductArgs& args, const ManyType& type, size_t tile_bytes) noexcept {
   alignas(64) float sums[kColumnsMax * kBlockRows];
   UnpackedChunk unpacked[kPieceChunks * kBlockTiles];
   const int64_t chunks = (args.cols + kChunk - 1) / kChunk;
