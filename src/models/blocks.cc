@@ -113,8 +113,8 @@ Status AttentionBlock::Load(WeightLoader& loader, const std::string& prefix) {
   return loader.Add({prefix + "attn_output"}, output_);
 }
 
-void AttentionBlock::Forward(const Step& step, int32_t layer, const DecoderConfig& config,
-                             const ops::RopeSpec& rope) const {
+ops::Matrix AttentionBlock::Attend(const Step& step, int32_t layer, const DecoderConfig& config,
+                                   const ops::RopeSpec& rope) const {
   const int64_t rows = step.x.rows;
   const ops::Matrix normed = step.buffers.normed.Rows(rows);
   const ops::Matrix qkv = step.buffers.qkv.Rows(rows);
@@ -132,7 +132,25 @@ void AttentionBlock::Forward(const Step& step, int32_t layer, const DecoderConfi
   const ops::Matrix attention = step.buffers.attention.Rows(rows);
   ops::Attention(step.ctx, step.batch, layer, options, qkv.Cols(0, config.query_width()),
                  step.cache, attention);
+  return attention;
+}
+
+void AttentionBlock::Forward(const Step& step, int32_t layer, const DecoderConfig& config,
+                             const ops::RopeSpec& rope) const {
+  const ops::Matrix attention = Attend(step, layer, config, rope);
   output_.Apply(step.ctx, attention, step.x, /*accumulate=*/true);
+}
+
+Step AttentionBlock::ForwardLast(const Step& step, int32_t layer, const DecoderConfig& config,
+                                 const ops::RopeSpec& rope) const {
+  const ops::Matrix all = Attend(step, layer, config, rope);
+  const auto rows = static_cast<int64_t>(step.batch.output_rows.size());
+  const ops::Matrix x = step.x.Rows(0, rows);
+  const ops::Matrix attention = all.Rows(0, rows);
+  ops::GatherRows(step.ctx, step.x, step.batch.output_rows, x);
+  ops::GatherRows(step.ctx, all, step.batch.output_rows, attention);
+  output_.Apply(step.ctx, attention, x, /*accumulate=*/true);
+  return {.ctx = step.ctx, .batch = step.batch, .cache = step.cache, .buffers = step.buffers, .x = x};
 }
 
 Status GatedMlpBlock::Load(WeightLoader& loader, const std::string& prefix) {
@@ -168,11 +186,10 @@ Status OutputHead::Load(WeightLoader& loader) {
 }
 
 void OutputHead::Forward(const Step& step, float epsilon, float* logits) const {
-  const auto rows = static_cast<int64_t>(step.batch.output_rows.size());
-  if (rows == 0) return;
+  const int64_t rows = step.x.rows;
+  PT_CHECK(rows == static_cast<int64_t>(step.batch.output_rows.size()), "a row for each output");
   const ops::Matrix normed = step.buffers.normed.Rows(rows);
-  ops::GatherRows(step.ctx, step.x, step.batch.output_rows, normed);
-  ops::RmsNorm(step.ctx, normed, norm_, epsilon, normed);
+  ops::RmsNorm(step.ctx, step.x, norm_, epsilon, normed);
   output_.Apply(step.ctx, normed,
                 {.data = logits, .rows = rows, .cols = output_.out(), .stride = output_.out()});
 }

@@ -80,8 +80,16 @@ class AttentionBlock final {
   Status Load(WeightLoader& loader, const std::string& prefix);
   void Forward(const Step& step, int32_t layer, const DecoderConfig& config,
                const ops::RopeSpec& rope) const;
+  // The last layer's: x shrinks to the rows whose logits are asked for, in the step that is returned.
+  // What follows needs no others.
+  Step ForwardLast(const Step& step, int32_t layer, const DecoderConfig& config,
+                   const ops::RopeSpec& rope) const;
 
  private:
+  // attention(rope(W_q n), rope(W_k n), W_v n) of all rows: [rows, heads * value_dim]
+  ops::Matrix Attend(const Step& step, int32_t layer, const DecoderConfig& config,
+                     const ops::RopeSpec& rope) const;
+
   std::vector<float> norm_;  // [hidden]
   ops::Linear qkv_;          // hidden -> query | key | value widths
   ops::Linear output_;       // heads * value_dim -> hidden
@@ -111,12 +119,13 @@ class EmbeddingBlock final {
   const TensorView* table_ = nullptr;  // [vocab, hidden]
 };
 
-// logits = W rmsnorm(x) for the rows that are asked for.
+// logits = W rmsnorm(x)
 class OutputHead final {
  public:
   // Tensors output_norm and output; without an output of its own the head is tied to token_embd.
   Status Load(WeightLoader& loader);
-  // logits [step.batch.output_rows, vocab]. Overwrites the step's attention and normed buffers.
+  // x [step.batch.output_rows, hidden] (AttentionBlock::ForwardLast), logits [output_rows, vocab].
+  // Overwrites the step's normed buffer.
   void Forward(const Step& step, float epsilon, float* logits) const;
 
  private:

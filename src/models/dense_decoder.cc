@@ -26,11 +26,15 @@ class DenseDecoder final : public DecoderModel {
   void Forward(const ops::Batch& batch, ops::KvCache& cache, float* logits) override {
     const Step step = Begin(batch, cache);
     embedding_.Forward(step);
-    for (size_t i = 0; i < layers_.size(); ++i) {
+    const size_t last = layers_.size() - 1;
+    for (size_t i = 0; i < last; ++i) {
       layers_[i].attention.Forward(step, static_cast<int32_t>(i), config(), rope_);
       layers_[i].mlp.Forward(step, config());
     }
-    head_.Forward(step, config().norm_epsilon, logits);
+    const Step outputs =
+        layers_[last].attention.ForwardLast(step, static_cast<int32_t>(last), config(), rope_);
+    layers_[last].mlp.Forward(outputs, config());
+    head_.Forward(outputs, config().norm_epsilon, logits);
   }
 
  private:

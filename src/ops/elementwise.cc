@@ -137,7 +137,7 @@ void GatherRows(Context&, Matrix x, std::span<const int32_t> rows, Matrix out) {
   PT_CHECK(out.rows == static_cast<int64_t>(rows.size()) && out.cols == x.cols, "a row of out for each row gathered");
   for (size_t r = 0; r < rows.size(); ++r) {
     PT_CHECK(rows[r] >= 0 && rows[r] < x.rows, "a gathered row is a row of x");
-    std::memcpy(out.data + static_cast<int64_t>(r) * out.stride, x.data + rows[r] * x.stride,
+    std::memmove(out.data + static_cast<int64_t>(r) * out.stride, x.data + rows[r] * x.stride,
                 static_cast<size_t>(x.cols) * sizeof(float));
   }
 }

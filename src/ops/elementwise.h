@@ -20,7 +20,7 @@ void RmsNorm(Context& ctx, Matrix x, std::span<const float> weight, float epsilo
 // out[t, i] = silu(gate[t, i]) * up[t, i] with silu(v) = v / (1 + exp(-v)). out may be gate.
 void SiluMul(Context& ctx, Matrix gate, Matrix up, Matrix out);
 
-// out[r, :] = x[rows[r], :]
+// out[r, :] = x[rows[r], :]; out may be the first rows of x where `rows` ascend.
 void GatherRows(Context& ctx, Matrix x, std::span<const int32_t> rows, Matrix out);
 
 enum class RopePairs : uint8_t {

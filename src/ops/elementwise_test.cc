@@ -78,6 +78,8 @@ TEST_F(ElementwiseTest, GatherRows) {
   std::vector<float> x = {1, 2, 3, 4, 5, 6}, out(4);
   GatherRows(ctx_, Of(x, 3, 2, 2), std::vector<int32_t>{2, 0}, Of(out, 2, 2, 2));
   EXPECT_EQ(out, (std::vector<float>{5, 6, 1, 2}));
+  GatherRows(ctx_, Of(x, 3, 2, 2), std::vector<int32_t>{0, 2}, Of(x, 2, 2, 2));
+  EXPECT_EQ(x, (std::vector<float>{1, 2, 5, 6, 5, 6})) << "in place";
 }
 
 TEST_F(ElementwiseTest, RopeRotatesItsPairsOnly) {

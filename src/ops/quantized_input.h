@@ -13,7 +13,7 @@ namespace pingti::ops {
 // Up to so many tokens a product is limited by reading the weights.
 inline constexpr int64_t kDecodeColumns = 16;
 // Tiles that a worker takes at once in larger products.
-inline constexpr size_t kPrefillGrain = 4;
+inline constexpr size_t kPrefillGrain = 2;
 
 class QuantizedInput final {
  public:

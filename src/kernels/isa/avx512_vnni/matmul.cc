@@ -12,6 +12,7 @@ namespace {
 
 #include "kernels/generic/matmul_common.inl"
 #include "kernels/isa/avx512/matmul_vec.inl"
+#include "kernels/isa/avx512/quantize.inl"
 #include "kernels/generic/matmul_quantize.inl"
 #include "kernels/generic/matmul_store.inl"
 #include "kernels/generic/matmul_float.inl"

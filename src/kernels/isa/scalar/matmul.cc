@@ -11,6 +11,7 @@ namespace {
 
 #include "kernels/generic/matmul_common.inl"
 #include "kernels/isa/scalar/matmul_vec.inl"
+#include "kernels/isa/scalar/quantize.inl"
 #include "kernels/generic/matmul_quantize.inl"
 #include "kernels/generic/matmul_store.inl"
 #include "kernels/generic/matmul_float.inl"
