@@ -16,12 +16,12 @@ TEST(ProductCheck, EveryTableIsRight) {
   }
 }
 
-// A kernel that leaves one output out.
+// A kernel with one wrong output.
 template <bool kFew>
 void Wrong(const kernels::ProductArgs& args) noexcept {
   const auto right = kernels::MakeTable(kernels::IsaLevel::kScalar).matmul.weights[static_cast<size_t>(DType::kQ4_K)];
   (kFew ? right.multiply_few : right.multiply_many)(args);
-  args.out[args.rows - 1] = 0;
+  args.out[args.rows - 1] += 1000.0F;
 }
 
 TEST(ProductCheck, AWrongKernelIsNamedWhetherItIsForFewOrManyTokens) {

@@ -5,7 +5,7 @@
     bench/peers.py --http --model FILE.gguf --streams 32        (aggregate tokens/s over HTTP against batched decoding)
 
 Each round runs `pingti bench engine --rounds 1 --json`, then the peer, in processes of their own: what disturbs the machine
-disturbs both. Printed: medians, the ratio of the medians with the least and greatest ratio of a round, and the share of the
+disturbs both. Both have KV caches of the same number of F16 positions (pingti fills its own, keeping prompts for reuse). Printed: medians, the ratio of the medians with the least and greatest ratio of a round, and the share of the
 limits that pingti measured in the same run. Run it with the Python that has llama_cpp (--python for another one); the
 peer's own package should be built natively by the compiler that is better for it:
     CC=clang-19 CXX=clang++-19 CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-binary llama-cpp-python llama-cpp-python==0.3.36
@@ -33,8 +33,14 @@ def run_json(command, timeout=3600):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def pingti_round(options, model):
-    command = [options.pingti, "bench", "engine", "--model", model, "--rounds", "1", "--json", "--threads", str(options.threads)]
+def positions_of(sizes):
+    """Positions that the KV caches of both have room for: the deep prompt, or all sequences of the largest batch."""
+    return max(4096 + 256, max(sizes + [1]) * 256)
+
+
+def pingti_round(options, model, kv_bytes):
+    command = [options.pingti, "bench", "engine", "--model", model, "--rounds", "1", "--json", "--threads", str(options.threads),
+               "--kv-memory", str(kv_bytes)]
     if options.quick:
         command.append("--quick")
     elif options.batches:
@@ -140,6 +146,18 @@ class LlamaCpp:
         return rate
 
 
+def print_kv_bytes(path, sizes):
+    """Bytes of an F16 KV cache with room for the peer's positions, as the peer counts them."""
+    import llama_cpp as lib
+    quiet = lib.llama_log_callback(lambda level, text, data: None)
+    lib.llama_log_set(quiet, None)
+    lib.llama_backend_init()
+    model = lib.llama_model_load_from_file(path.encode(), lib.llama_model_default_params())
+    head = lib.llama_model_n_embd(model) // lib.llama_model_n_head(model)
+    position = 2 * 2 * lib.llama_model_n_layer(model) * lib.llama_model_n_head_kv(model) * head
+    print(json.dumps({"kv_bytes": position * positions_of(sizes)}))
+
+
 def peak_memory_mb():
     for line in open("/proc/self/status"):
         if line.startswith("VmHWM"):
@@ -150,9 +168,8 @@ def peak_memory_mb():
 def peer_main(options):
     import time
     sizes = [int(size) for size in options.batch_sizes.split(",") if size]
-    most = max(sizes + [1])
     begin = time.perf_counter()
-    peer = LlamaCpp(options.peer_round, options.threads, most, max(4096 + 256, most * 256))
+    peer = LlamaCpp(options.peer_round, options.threads, max(sizes + [1]), positions_of(sizes))
     values = {"load_seconds": time.perf_counter() - begin}
     peer.prefill(32)
     peer.clear()
@@ -243,6 +260,7 @@ def parse_arguments():
     parser.add_argument("--http", action="store_true", help="streams over HTTP instead of the engine alone")
     parser.add_argument("--streams", type=int, default=32)
     parser.add_argument("--peer-round", help=argparse.SUPPRESS)
+    parser.add_argument("--peer-kv", help=argparse.SUPPRESS)
     parser.add_argument("--batch-sizes", default="", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -261,6 +279,8 @@ def main():
     options = parse_arguments()
     if options.peer_round:
         return peer_main(options)
+    if options.peer_kv:
+        return print_kv_bytes(options.peer_kv, [int(size) for size in options.batch_sizes.split(",") if size])
     options.model = options.model or default_models()
     if subprocess.run([options.python, "-c", "import llama_cpp, numpy"], capture_output=True).returncode != 0:
         print(f"SKIP: {options.python} has no llama_cpp (./pingti test --full installs it)")
@@ -270,9 +290,11 @@ def main():
     results = []
     for model in options.model:
         ours, theirs, shares, report = [], [], [], None
+        sizes = [8] if options.quick else options.batches
+        kv_bytes = run_json([options.python, __file__, "--peer-kv", model, "--batch-sizes", ",".join(map(str, sizes))])["kv_bytes"]
         for index in range(options.rounds):
             print(f"{os.path.basename(model)}: round {index + 1} of {options.rounds}", file=sys.stderr, flush=True)
-            values, share, report = pingti_round(options, model)
+            values, share, report = pingti_round(options, model, kv_bytes)
             ours.append(values)
             shares.append(share)
             theirs.append(peer_round(options, model))

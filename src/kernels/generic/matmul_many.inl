@@ -1,8 +1,9 @@
 // Products with many columns (prompts), limited by arithmetic. Included inside a level's anonymous namespace, last.
 //
 // A block is two vectors of rows. A piece of it, up to kPieceChunks chunks long, is unpacked to bytes and F32 scales in
-// the L1 cache; then passes of up to kColumnsPerPass columns run over it, each input read once for both vectors. The next
-// piece's packed bytes are fetched during the first pass, and a pass's outputs before the last piece's sums are there.
+// the L1 cache; then passes of up to kColumnsPerPass columns run over it, with both vectors at once where the level has
+// registers for that: each input is then read once for both. The next piece's packed bytes are fetched during the first
+// pass, and a pass's outputs before the last piece's sums are there.
 
 inline constexpr int kBlockVectors = 2;
 inline constexpr int kBlockTiles = kBlockVectors * kLanes / kTileRows;  // 2, or 1 of two halves
@@ -50,23 +51,25 @@ struct Pass {
 };
 
 template <typename Class, int kVectors>
-PT_INLINE void LoadUnpackedScales(const UnpackedChunk& chunk, int g, GroupScales (&s)[kVectors]) {
-  for (int v = 0; v < kVectors; ++v) {
+PT_INLINE void LoadUnpackedScales(const UnpackedChunk& chunk, int g, size_t offset, GroupScales (&s)[kVectors]) {
+  for (int v = 0; v < kVectors; ++v, offset += kVectorStep) {
     s[v] = {{ZeroF32(), ZeroF32()}, {ZeroF32(), ZeroF32()}};
     for (int i = 0; i < Class::kScales; ++i) {
-      const size_t offset = static_cast<size_t>(v) * kVectorStep / sizeof(float);
-      s[v].scale[i] = LoadF32(chunk.scales[g * Class::kScales + i] + offset);
-      if constexpr (Class::kMinimums) s[v].min[i] = LoadF32(chunk.mins[g * Class::kScales + i] + offset);
+      s[v].scale[i] = LoadF32(chunk.scales[g * Class::kScales + i] + offset / sizeof(float));
+      if constexpr (Class::kMinimums) s[v].min[i] = LoadF32(chunk.mins[g * Class::kScales + i] + offset / sizeof(float));
     }
   }
 }
 
+// kVectorsAtOnce of the block's vectors, from `first` on.
 template <typename Class, int kColumns>
-void RunPass(const Pass& pass) noexcept {
-  F32 acc[kBlockVectors][kColumns];
+PT_INLINE void AddVectors(const Pass& pass, int first) {
+  const size_t offset = static_cast<size_t>(first) * kVectorStep;
+  float* sums = pass.sums + first * kLanes;
+  F32 acc[kVectorsAtOnce][kColumns];
   for (int c = 0; c < kColumns; ++c) {
-    for (int v = 0; v < kBlockVectors; ++v) {
-      acc[v][c] = pass.first_piece ? ZeroF32() : LoadF32(pass.sums + c * kBlockRows + v * kLanes);
+    for (int v = 0; v < kVectorsAtOnce; ++v) {
+      acc[v][c] = pass.first_piece ? ZeroF32() : LoadF32(sums + c * kBlockRows + v * kLanes);
     }
   }
   ChunkColumns x = pass.x;
@@ -78,9 +81,9 @@ void RunPass(const Pass& pass) noexcept {
       for (int64_t line = next; line < next + pass.next_lines; ++line) {
         for (int t = 0; t < kBlockTiles; ++t) Prefetch(pass.next[t] + 64 * line);
       }
-      GroupScales s[kBlockVectors];
-      LoadUnpackedScales<Class>(*chunk, g, s);
-      const uint8_t* codes = chunk->codes[g * 8];
+      GroupScales s[kVectorsAtOnce];
+      LoadUnpackedScales<Class>(*chunk, g, offset, s);
+      const uint8_t* codes = chunk->codes[g * 8] + offset;
       const auto quad = [codes](int v, int q) { return LoadCodes(codes + v * kVectorStep + q * kVectorBytes); };
       AddGroup<Class>(acc, quad, s, x, g);
     }
@@ -89,8 +92,13 @@ void RunPass(const Pass& pass) noexcept {
     x.terms = static_cast<const int32_t*>(x.terms) + pass.columns * Class::kTermsPerChunk;
   }
   for (int c = 0; c < kColumns; ++c) {
-    for (int v = 0; v < kBlockVectors; ++v) StoreF32(pass.sums + c * kBlockRows + v * kLanes, acc[v][c]);
+    for (int v = 0; v < kVectorsAtOnce; ++v) StoreF32(sums + c * kBlockRows + v * kLanes, acc[v][c]);
   }
+}
+
+template <typename Class, int kColumns>
+void RunPass(const Pass& pass) noexcept {
+  for (int first = 0; first < kBlockVectors; first += kVectorsAtOnce) AddVectors<Class, kColumns>(pass, first);
 }
 
 using RunPassFunction = void (*)(const Pass&) noexcept;
