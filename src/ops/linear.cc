@@ -246,7 +246,7 @@ void Linear::Apply(Context& ctx, Matrix x, Matrix out, bool accumulate) const {
     const Matrix out_block = out.Rows(row, count);
     if (state.quantized_input) input.Quantize(ctx, x_block, state.terms);
     if (count <= kDecodeColumns) {
-      // Memory is the limit: each worker streams its own contiguous share.
+      // Each worker streams its own contiguous share of the weights.
       ctx.pool.Run([&](int worker) {
         state.Multiply(x_block, input, out_block, accumulate,
                        state.ShareBegin(worker, ctx.pool.size()),

@@ -10,8 +10,8 @@
 
 namespace pingti::ops {
 
-// Up to so many tokens a product is limited by reading the weights.
-inline constexpr int64_t kDecodeColumns = 16;
+// Up to so many tokens each worker multiplies one contiguous share of the weights: what it fetches ahead is its own.
+inline constexpr int64_t kDecodeColumns = 64;
 // Tiles that a worker takes at once in larger products.
 inline constexpr size_t kPrefillGrain = 2;
 
