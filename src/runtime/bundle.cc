@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "models/generation_defaults.h"
 #include "text/kind_defaults.h"
+#include "text/token_flags.h"
 
 namespace pingti::runtime {
 namespace {
@@ -34,9 +35,10 @@ Result<int32_t> TokenId(const ModelFile& file, std::string_view key, size_t toke
 }
 
 Status ReadIds(const ModelFile& file, text::TokenizerSpec& spec) {
+  const bool wordpiece = spec.model == "bert"; // its texts stand between two tokens of other names
   const std::array<std::pair<std::string_view, int32_t*>, 5> ids = {{
-      {"tokenizer.ggml.bos_token_id", &spec.bos},
-      {"tokenizer.ggml.eos_token_id", &spec.eos},
+      {wordpiece ? "tokenizer.ggml.cls_token_id" : "tokenizer.ggml.bos_token_id", &spec.bos},
+      {wordpiece ? "tokenizer.ggml.seperator_token_id" : "tokenizer.ggml.eos_token_id", &spec.eos},
       {"tokenizer.ggml.eot_token_id", &spec.eot},
       {"tokenizer.ggml.unknown_token_id", &spec.unknown},
       {"tokenizer.ggml.padding_token_id", &spec.padding},
@@ -68,6 +70,12 @@ Status ReadFlags(const ModelFile& file, text::TokenizerSpec& spec) {
   PT_ASSIGN(const auto add_bos, file.Bool("tokenizer.ggml.add_bos_token"));
   PT_ASSIGN(const auto add_eos, file.Bool("tokenizer.ggml.add_eos_token"));
   PT_ASSIGN(const auto space, file.Bool("tokenizer.ggml.add_space_prefix"));
+  PT_ASSIGN(const auto squeeze, file.Bool("tokenizer.ggml.remove_extra_whitespaces"));
+  PT_ASSIGN(const auto charsmap, file.Ints("tokenizer.ggml.precompiled_charsmap"));
+  if (charsmap) {
+    for (const int64_t byte : *charsmap) spec.charsmap += static_cast<char>(byte);
+  }
+  spec.remove_extra_spaces = squeeze.value_or(false);
   const text::KindDefaults defaults = text::DefaultsOfKind(spec.model);
   spec.add_bos = add_bos.value_or(defaults.add_bos);
   spec.add_eos = add_eos.value_or(defaults.add_eos);
@@ -193,6 +201,8 @@ Result<std::shared_ptr<const text::Tokenizer>> MakeTokenizer(const ModelFile& fi
   PT_ASSIGN(spec.types, ReadTypes(file));
   PT_TRY(ReadIds(file, spec));
   PT_TRY(ReadFlags(file, spec));
+  PT_ASSIGN(const auto architecture, file.String("general.architecture"));
+  text::SetKnownTokenFlags(architecture.value_or(""), spec);
   return text::Tokenizer::Create(std::move(spec));
 }
 

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "text/unicode.h"
+
 namespace pingti::text {
 namespace {
 
@@ -37,8 +39,8 @@ std::string Unescape(std::string_view piece) {
 
 }  // namespace
 
-SentencePieceTokenizer::SentencePieceTokenizer(TokenizerSpec spec_to_own)
-    : VocabularyTokenizer(std::move(spec_to_own)) {
+SentencePieceTokenizer::SentencePieceTokenizer(TokenizerSpec spec_to_own, CharsMap charsmap)
+    : VocabularyTokenizer(std::move(spec_to_own)), charsmap_(std::move(charsmap)) {
   byte_tokens_.fill(-1);
   for (int32_t id = 0; id < vocab_size(); ++id) {
     const std::string& token = spec().tokens[static_cast<size_t>(id)];
@@ -56,17 +58,53 @@ SentencePieceTokenizer::SentencePieceTokenizer(TokenizerSpec spec_to_own)
 }
 
 std::string SentencePieceTokenizer::Escape(std::string_view text) const {
+  std::string normalized;
+  if (!charsmap_.empty()) {
+    normalized = Normalize(text);
+    text = normalized;
+  }
+  const bool squeeze = spec().remove_extra_spaces;
+  if (squeeze) {
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    while (text.ends_with(' ')) text.remove_suffix(1);
+    if (text.empty()) return {};
+  }
   std::string escaped;
   escaped.reserve(text.size() + text.size() / 2 + kSpaceMark.size());
   if (spec().add_space_prefix) escaped.append(kSpaceMark);
+  bool after_space = false;
   for (const char c : text) {
-    if (c == ' ') {
-      escaped.append(kSpaceMark);
-    } else {
+    const bool space = c == ' ';
+    if (!space) {
       escaped += c;
+    } else if (!squeeze || !after_space) {
+      escaped.append(kSpaceMark);
     }
+    after_space = space;
   }
   return escaped;
+}
+
+// The longest rule wins at each place; what has none stays, but for bytes that are no character.
+std::string SentencePieceTokenizer::Normalize(std::string_view text) const {
+  std::string out;
+  out.reserve(text.size() + text.size() / 4);
+  while (!text.empty()) {
+    if (const CharsMap::Rule rule = charsmap_.Longest(text); rule.bytes > 0) {
+      out.append(rule.replacement);
+      text.remove_prefix(rule.bytes);
+      continue;
+    }
+    const Utf8Char next = DecodeUtf8(text);
+    if (next.state == Utf8State::kValid) {
+      out.append(text.substr(0, next.bytes));
+      text.remove_prefix(next.bytes);
+    } else {
+      out.append(kReplacementUtf8);
+      text.remove_prefix(1);
+    }
+  }
+  return out;
 }
 
 int32_t SentencePieceTokenizer::FindPiece(std::string_view piece) const {

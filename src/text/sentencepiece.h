@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "text/charsmap.h"
 #include "text/vocabulary.h"
 
 namespace pingti::text {
@@ -14,9 +15,10 @@ constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581, lower one ei
 
 class SentencePieceTokenizer : public VocabularyTokenizer {
  protected:
-  explicit SentencePieceTokenizer(TokenizerSpec spec_to_own);
+  SentencePieceTokenizer(TokenizerSpec spec_to_own, CharsMap charsmap);
 
-  // The text with marks for spaces, and one before it if the model wants that.
+  // The text by the rules of the model's normaliser, with marks for spaces, and one before it if
+  // the model wants that.
   std::string Escape(std::string_view text) const;
   // The id of a piece that text may become, or -1: never a control, unknown or byte token.
   int32_t FindPiece(std::string_view piece) const;
@@ -27,6 +29,9 @@ class SentencePieceTokenizer : public VocabularyTokenizer {
   size_t piece_bytes_max() const { return piece_bytes_max_; }
 
  private:
+  std::string Normalize(std::string_view text) const;
+
+  CharsMap charsmap_;
   std::array<int32_t, 256> byte_tokens_{};
   bool has_bytes_ = false;
   size_t piece_bytes_max_ = 0;

@@ -15,8 +15,9 @@ constexpr uint32_t kNowhere = 0xFFFFFFFF;
 
 class SentencePieceBpe final : public SentencePieceTokenizer {
  public:
-  explicit SentencePieceBpe(TokenizerSpec spec_to_own)
-      : SentencePieceTokenizer(std::move(spec_to_own)), words_are_apart_(WordsAreApart()) {}
+  SentencePieceBpe(TokenizerSpec spec_to_own, CharsMap charsmap)
+      : SentencePieceTokenizer(std::move(spec_to_own), std::move(charsmap)),
+        words_are_apart_(WordsAreApart()) {}
 
  private:
   struct Symbol {
@@ -129,7 +130,9 @@ class SentencePieceBpe final : public SentencePieceTokenizer {
 
 Result<std::shared_ptr<const Tokenizer>> MakeSentencePieceBpe(TokenizerSpec spec) {
   if (spec.scores.empty()) return SpecError("scores", "missing; a llama vocabulary needs them");
-  return std::shared_ptr<const Tokenizer>(std::make_shared<SentencePieceBpe>(std::move(spec)));
+  PT_ASSIGN(CharsMap charsmap, CharsMap::Parse(spec.charsmap));
+  return std::shared_ptr<const Tokenizer>(
+      std::make_shared<SentencePieceBpe>(std::move(spec), std::move(charsmap)));
 }
 
 }  // namespace pingti::text

@@ -2,14 +2,67 @@
 
 #include <algorithm>
 
+#include "text/unicode.h"
+
 namespace pingti::text {
+namespace {
+
+uint8_t ClassAtStart(std::string_view text) { return CharClasses::Get().Of(DecodeUtf8(text).code); }
+
+// The text from its last character on; all of it where that is not whole.
+std::string_view LastChar(std::string_view text) {
+  constexpr size_t kCharBytesMax = 4;
+  for (size_t bytes = 1; bytes <= std::min(kCharBytesMax, text.size()); ++bytes) {
+    const std::string_view last = text.substr(text.size() - bytes);
+    const Utf8Char decoded = DecodeUtf8(last);
+    if (decoded.state == Utf8State::kValid && decoded.bytes == bytes) return last;
+  }
+  return text;
+}
+
+// Bytes of white space with which the text starts, and ends.
+size_t SpaceAtStart(std::string_view text) {
+  const size_t bytes = text.size();
+  while (!text.empty() && (ClassAtStart(text) & kSpace) != 0)
+    text.remove_prefix(DecodeUtf8(text).bytes);
+  return bytes - text.size();
+}
+
+size_t SpaceAtEnd(std::string_view text) {
+  const size_t bytes = text.size();
+  while (!text.empty()) {
+    const std::string_view last = LastChar(text);
+    if ((ClassAtStart(last) & kSpace) == 0) break;
+    text.remove_suffix(last.size());
+  }
+  return bytes - text.size();
+}
+
+// \w of the regular expressions in which these flags are defined.
+bool IsWordChar(std::string_view text) {
+  return text.starts_with('_') || (ClassAtStart(text) & (kLetter | kMark | kNumber)) != 0;
+}
+
+bool StandsAlone(std::string_view text, TextRange range) {
+  const std::string_view before = text.substr(0, range.begin), after = text.substr(range.end);
+  return (before.empty() || !IsWordChar(LastChar(before))) && (after.empty() || !IsWordChar(after));
+}
+
+}  // namespace
 
 SpecialMatcher::SpecialMatcher(const TokenizerSpec& spec) {
   for (size_t id = 0; id < spec.types.size(); ++id) {
     const TokenType type = spec.types[id];
     const bool control = type == TokenType::kControl || type == TokenType::kUnknown;
     if ((!control && type != TokenType::kUserDefined) || spec.tokens[id].empty()) continue;
-    specials_.push_back({spec.tokens[id], static_cast<int32_t>(id), control});
+    const auto token = static_cast<int32_t>(id);
+    specials_.push_back(
+        {.text = spec.tokens[id],
+         .token = token,
+         .control = control,
+         .takes_space_before = std::ranges::binary_search(spec.takes_space_before, token),
+         .takes_space_after = std::ranges::binary_search(spec.takes_space_after, token),
+         .whole_word = std::ranges::binary_search(spec.whole_words, token)});
   }
   std::ranges::sort(specials_, {}, &Special::text);
   uint32_t next = 0;
@@ -61,14 +114,17 @@ std::vector<TextSegment> SpecialMatcher::Split(std::string_view text,
       trusted_end = std::min(trusted_end, std::max(pos, untrusted->begin));
     }
     const Special* special = MatchAt(text, pos, trusted_end);
-    if (special == nullptr) {
+    if (special == nullptr ||
+        (special->whole_word && !StandsAlone(text, {pos, pos + special->text.size()}))) {
       ++pos;
       continue;
     }
-    if (pos > plain) segments.push_back({plain, pos});
-    segments.push_back({pos, pos + special->text.size(), special->token});
-    pos += special->text.size();
-    plain = pos;
+    size_t begin = pos, end = pos + special->text.size();
+    if (special->takes_space_before) begin -= SpaceAtEnd(text.substr(plain, begin - plain));
+    if (special->takes_space_after) end += SpaceAtStart(text.substr(end));
+    if (begin > plain) segments.push_back({plain, begin});
+    segments.push_back({begin, end, special->token});
+    pos = plain = end;
   }
   if (plain < text.size()) segments.push_back({plain, text.size()});
   return segments;

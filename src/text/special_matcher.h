@@ -12,7 +12,7 @@
 
 namespace pingti::text {
 
-// A part of a text: a special token, or the plain text between two.
+// A part of a text: a special token with the space that it takes, or the plain text between two.
 struct TextSegment {
   size_t begin = 0;
   size_t end = 0;
@@ -31,6 +31,9 @@ class SpecialMatcher final {
     std::string_view text;
     int32_t token = -1;
     bool control = false;
+    bool takes_space_before = false;
+    bool takes_space_after = false;
+    bool whole_word = false;
   };
   // The longest that begins at `pos`; control ones only up to `trusted_end`. Null: none.
   const Special* MatchAt(std::string_view text, size_t pos, size_t trusted_end) const;

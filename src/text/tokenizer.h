@@ -31,7 +31,12 @@ struct TokenizerSpec {
   int32_t bos = -1, eos = -1, eot = -1, unknown = -1, padding = -1;  // -1: none
   bool add_bos = false;
   bool add_eos = false;
-  bool add_space_prefix = true;  // SentencePiece: " " before the text
+  bool add_space_prefix = true;      // SentencePiece: " " before the text
+  bool remove_extra_spaces = false;  // SentencePiece: none at the ends, no two together
+  std::string charsmap;              // SentencePiece's normaliser as bytes (text/charsmap.h)
+  // Flags of special tokens; ids ascending. Space before or after such a token belongs to it; a
+  // whole word is only matched between characters that are of no word.
+  std::vector<int32_t> takes_space_before, takes_space_after, whole_words;
 };
 
 // Bytes [begin, end) of a text.

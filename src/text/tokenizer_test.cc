@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "text/detokenizer.h"
 #include "text/testing.h"
+#include "text/token_flags.h"
 
 namespace pingti::text {
 namespace {
@@ -221,6 +222,54 @@ TEST(Detokenizer, ShowsBytesThatAreNoCharacter) {
   EXPECT_EQ(tokenizer->Decode(tokenizer->Encode("\xED\xA0\x80", {}), false), "\uFFFD\uFFFD\uFFFD");
   EXPECT_EQ(tokenizer->Decode(tokenizer->Encode("\xC0\xAF\xFF", {}), false), "\uFFFD\uFFFD\uFFFD");
   EXPECT_EQ(tokenizer->Decode(tokenizer->Encode("ab\xE4\xBD", {}), false), "ab\uFFFD");
+}
+
+// Special tokens with flags, as the Python package tokenizers has them.
+std::shared_ptr<const Tokenizer> MakeFlagged() {
+  TokenizerSpec spec = ByteBpeSpec(kMerges, {"<a>", "<b>", "<w>", "<p>"});
+  const auto a = static_cast<int32_t>(spec.tokens.size()) - 4;
+  spec.takes_space_after = {a};
+  spec.takes_space_before = {a + 1};
+  spec.whole_words = {a + 2};
+  return Make(std::move(spec));
+}
+
+Strings ParsedTexts(const Tokenizer& tokenizer, std::string_view text) {
+  return Texts(tokenizer, tokenizer.Encode(text, {.parse_special = true}));
+}
+
+TEST(SpecialTokens, TakeTheSpaceThatTheirFlagsSay) {
+  const auto tokenizer = MakeFlagged();
+  EXPECT_EQ(ParsedTexts(*tokenizer, "x <a> \n\u3000 x"), (Strings{"x", " ", "<a>", "x"}));
+  EXPECT_EQ(ParsedTexts(*tokenizer, "x \u00A0\t<b> x"), (Strings{"x", "<b>", " ", "x"}));
+  EXPECT_EQ(ParsedTexts(*tokenizer, " <p> "), (Strings{" ", "<p>", " "}));
+  // One takes what stands between, the other finds nothing left.
+  EXPECT_EQ(ParsedTexts(*tokenizer, "<a>  <b>"), (Strings{"<a>", "<b>"}));
+  EXPECT_EQ(ParsedTexts(*tokenizer, "<a>   "), (Strings{"<a>"}));
+  EXPECT_EQ(ParsedTexts(*tokenizer, "  <b>"), (Strings{"<b>"}));
+  // Bytes that are no character are no space.
+  EXPECT_EQ(ParsedTexts(*tokenizer, "<a>\xFF x"), (Strings{"<a>", "\xFF", " ", "x"}));
+}
+
+TEST(SpecialTokens, WholeWordsStandAlone) {
+  const auto tokenizer = MakeFlagged();
+  EXPECT_EQ(ParsedTexts(*tokenizer, "<w>"), (Strings{"<w>"}));
+  EXPECT_EQ(ParsedTexts(*tokenizer, "!<w>!"), (Strings{"!", "<w>", "!"}));
+  EXPECT_EQ(ParsedTexts(*tokenizer, "_<w>"), (Strings{"_", "<", "w", ">"}));
+  EXPECT_EQ(ParsedTexts(*tokenizer, "<w>1"), (Strings{"<", "w", ">", "1"}));
+  EXPECT_EQ(ParsedTexts(*tokenizer, "\u4E2D<w>").back(), ">");
+}
+
+TEST(SpecialTokens, FlagsOfPublishedModels) {
+  TokenizerSpec spec;
+  spec.model = "llama";
+  spec.tokens = {"<unk>", "<s>", "</s>", "a", "<|endoftext|>", "<|user|>"};
+  spec.types = {TokenType::kControl, TokenType::kControl, TokenType::kUserDefined,
+                TokenType::kNormal,  TokenType::kControl, TokenType::kControl};
+  SetKnownTokenFlags("llama", spec);
+  EXPECT_TRUE(spec.takes_space_after.empty());
+  SetKnownTokenFlags("phi3", spec);
+  EXPECT_EQ(spec.takes_space_after, (std::vector<int32_t>{2, 5}));
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ namespace {
 
 class Unigram final : public SentencePieceTokenizer {
  public:
-  explicit Unigram(TokenizerSpec spec_to_own) : SentencePieceTokenizer(std::move(spec_to_own)) {
+  Unigram(TokenizerSpec spec_to_own, CharsMap charsmap)
+      : SentencePieceTokenizer(std::move(spec_to_own), std::move(charsmap)) {
     float least = 0;
     for (int32_t id = 0; id < vocab_size(); ++id) {
       const std::string_view token = spec().tokens[static_cast<size_t>(id)];
@@ -105,7 +106,9 @@ class Unigram final : public SentencePieceTokenizer {
 
 Result<std::shared_ptr<const Tokenizer>> MakeUnigram(TokenizerSpec spec) {
   if (spec.scores.empty()) return SpecError("scores", "missing; a t5 vocabulary needs them");
-  return std::shared_ptr<const Tokenizer>(std::make_shared<Unigram>(std::move(spec)));
+  PT_ASSIGN(CharsMap charsmap, CharsMap::Parse(spec.charsmap));
+  return std::shared_ptr<const Tokenizer>(
+      std::make_shared<Unigram>(std::move(spec), std::move(charsmap)));
 }
 
 }  // namespace pingti::text
