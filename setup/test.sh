@@ -23,6 +23,7 @@ install_test_clients() {
   if [ -n "$full" ]; then
     install_python_packages pypi-full.txt
     (export CC=clang-19 CXX=clang++-19 CMAKE_ARGS=-DGGML_NATIVE=ON && install_python_packages pypi-peers.txt)
+    fetch_vocabularies
   fi
   PATH=$PATH:$venv/bin # a node, where the machine has none
   clients=$root/tests/e2e/js
@@ -33,6 +34,26 @@ install_test_clients() {
       rm -rf "$clients/node_modules"
     end_progress
   fi
+}
+
+# Real vocabularies and the ids that their own tokenizers give: they come with the peer's sources, into .deps/vocabularies.
+fetch_vocabularies() {
+  place=$root/.deps/vocabularies
+  package=$(grep '^llama_cpp_python==' "$root/setup/pypi-peers.txt")
+  if [ "$(cat "$place/.package" 2>/dev/null)" = "$package" ]; then return; fi
+  progress "$(pick "vocabularies for the tests" "测试所需的词表")"
+  mkdir -p "$place"
+  if ! "$venv/bin/pip" download -q --disable-pip-version-check --no-deps --no-binary llama_cpp_python -d "$place" "$package" \
+    >"$logs/vocabularies.log" 2>&1 ||
+    ! tar -C "$place" -xzf "$place"/llama_cpp_python-*.tar.gz --strip-components=4 --wildcards '*/models/ggml-vocab-*' \
+      >>"$logs/vocabularies.log" 2>&1; then
+    log_tail "$logs/vocabularies.log" >&2
+    fail "the vocabularies of $package could not be fetched (whole log: $logs/vocabularies.log)" \
+      "无法获取 $package 中的词表（完整日志：$logs/vocabularies.log）"
+  fi
+  rm "$place"/llama_cpp_python-*.tar.gz
+  printf '%s\n' "$package" >"$place/.package"
+  end_progress
 }
 
 # Test sets that are not in the repository: the folder PINGTI_DATA, or ../shared/data where that is there.

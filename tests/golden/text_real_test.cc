@@ -47,9 +47,10 @@ TEST_P(RealTokenizer, GivesTheVectors) {
   const fs::path input = Locate(base + ".inp"), output = Locate(base + ".out"),
                  vocabulary = Locate(GetParam().vocabulary);
   if (input.empty() || output.empty())
-    GTEST_SKIP() << "PINGTI_DATA does not hold " << base << ".inp";
+    GTEST_SKIP() << "neither PINGTI_DATA nor .deps/vocabularies holds " << base << ".inp";
   if (vocabulary.empty())
-    GTEST_SKIP() << "neither PINGTI_DATA nor PINGTI_MODELS holds " << GetParam().vocabulary;
+    GTEST_SKIP() << "neither PINGTI_DATA, PINGTI_MODELS nor .deps/vocabularies holds "
+                 << GetParam().vocabulary;
   const auto file = formats::OpenModelFile(vocabulary);
   ASSERT_TRUE(file.ok()) << file.status().ToString();
   const auto tokenizer = runtime::MakeTokenizer(**file);
