@@ -84,8 +84,9 @@ class FetchJob final {
     on_answer_ = [this] {
       const int32_t status = parser_->head().status;
       if (status != 200) {
-        return End(Unavailable("the proxy " + proxy_->HostHeader() + " refused the connection: " +
-                               std::to_string(status)));
+        const char* hint = status == 407 ? " (wanted a user and a password that it knows: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT)"
+                                         : "";
+        return End(Unavailable("the proxy " + proxy_->HostHeader() + " refused the connection: " + std::to_string(status) + hint));
       }
       StartTls();
     };
