@@ -19,7 +19,7 @@ import threading
 import time
 
 SKIP_EXIT = 77
-# How much slower than a release build the tested one may be (sanitizers): more time, less load.
+# How much slower than a release build the tested one may be (sanitizers, portable kernels): more time, less load.
 SLOWDOWN = int(os.environ.get("PINGTI_TEST_SLOWDOWN", "1"))
 START_SECONDS = 60 * SLOWDOWN
 
