@@ -1,4 +1,5 @@
 """The real binary under ill treatment: kill -9 under load, drain, rubbish on the wire, clients that vanish, broken files."""
+import http.client
 import json
 import os
 import random
@@ -54,6 +55,44 @@ def test_kill_9_under_load_then_start_again():
     server.start()
     assert server.start_seconds < 5, f"start after kill -9 took {server.start_seconds:.2f} s"
     assert answer(server, "Say hello", max_tokens=8)
+    server.stop()
+
+
+def test_kill_9_and_restart_while_clients_go_on():
+    """Clients that ask again get all their answers through two deaths of the server, and the right ones."""
+    with harness.Server() as first:
+        port = first.port
+        wanted = [answer(first, f"Count to {i}", max_tokens=24) for i in range(4)]
+
+    server = harness.Server("--port", str(port))
+    server.start()
+    broken = []
+
+    def work(i):
+        answers = []
+        end = time.monotonic() + 100
+        while len(answers) < 6:
+            assert time.monotonic() < end, f"client {i} got {len(answers)} of 6 answers"
+            try:
+                answers.append(answer(server, f"Count to {i % 4}", max_tokens=24))
+            except (OSError, AssertionError, http.client.HTTPException, json.JSONDecodeError) as error:
+                broken.append(type(error).__name__)
+                time.sleep(0.05)
+        return answers
+
+    def strike():
+        for _ in range(2):
+            time.sleep(0.7)
+            server.kill()
+            server.start()
+
+    killer = threading.Thread(target=strike)
+    killer.start()
+    results = in_threads(STREAMS, work)
+    killer.join(60)
+    for i, result in enumerate(results):
+        assert result == [wanted[i % 4]] * 6, f"client {i}: {result}"
+    assert broken, "no client was hit: the server died while nobody asked"
     server.stop()
 
 
