@@ -13,8 +13,11 @@ constexpr int64_t kChunkTokensDefault = 2048;
 constexpr int64_t kChunkTokensMin = 64;
 constexpr int64_t kShrink = 4;  // a chunk to its summary, at least
 constexpr char kInstruction[] =
-    "Summarize the following text, in its own language. Keep names, numbers and conclusions; add nothing.";
-constexpr char kAgain[] = "The text is made of summaries of consecutive parts of one document; write one summary of the whole.";
+    "Summarize the following text, in its own language. Keep names, numbers and conclusions; add "
+    "nothing.";
+constexpr char kAgain[] =
+    "The text is made of summaries of consecutive parts of one document; write one summary of the "
+    "whole.";
 
 }  // namespace
 
@@ -22,15 +25,17 @@ class MapReduce::PartSink final : public protocol::GenerationSink {
  public:
   PartSink(std::shared_ptr<MapReduce> owner, size_t part) : owner_(std::move(owner)), part_(part) {}
   void OnDelta(protocol::Delta delta) override { owner_->PartText(part_, std::move(delta)); }
-  void OnFinished(protocol::Finished finished) override { owner_->PartFinished(part_, std::move(finished)); }
+  void OnFinished(protocol::Finished finished) override {
+    owner_->PartFinished(part_, std::move(finished));
+  }
 
  private:
   std::shared_ptr<MapReduce> owner_;
   size_t part_;
 };
 
-MapReduce::MapReduce(protocol::Backend& backend, RunHeavy run_heavy, protocol::SummarizeRequest request,
-                     protocol::Listener listener)
+MapReduce::MapReduce(protocol::Backend& backend, RunHeavy run_heavy,
+                     protocol::SummarizeRequest request, protocol::Listener listener)
     : backend_(backend),
       run_heavy_(std::move(run_heavy)),
       request_(std::move(request)),
@@ -48,7 +53,8 @@ Status MapReduce::Start() {
 
 // How much of the context the text of one chat may take.
 Status MapReduce::FitChunks() {
-  const protocol::TokenizeOptions options{.model = request_.options.model, .add_special_tokens = false};
+  const protocol::TokenizeOptions options{.model = request_.options.model,
+                                          .add_special_tokens = false};
   level_ = 1;  // the longer of the two instructions
   PT_ASSIGN(const protocol::TokenizeAnswer frame, backend_.TokenizeChat(Messages(""), options));
   level_ = 0;
@@ -57,14 +63,17 @@ Status MapReduce::FitChunks() {
   const int64_t most = (frame.context_length - frame_tokens) * kShrink / (kShrink + 1);
   const int64_t wanted = request_.chunk_tokens.value_or(std::min(kChunkTokensDefault, most));
   if (wanted > most || wanted < kChunkTokensMin) {
-    return InvalidArgument("Invalid 'chunk_tokens': at least " + std::to_string(kChunkTokensMin) + " and at most " +
-                               std::to_string(most) + " with this instruction and a context of " +
-                               std::to_string(frame.context_length) + " tokens, found " + std::to_string(wanted) + ".",
+    return InvalidArgument("Invalid 'chunk_tokens': at least " + std::to_string(kChunkTokensMin) +
+                               " and at most " + std::to_string(most) +
+                               " with this instruction and a context of " +
+                               std::to_string(frame.context_length) + " tokens, found " +
+                               std::to_string(wanted) + ".",
                            "chunk_tokens")
         .WithReason("invalid_value");
   }
   chunk_tokens_ = wanted;
-  const int64_t answer_max = request_.options.sampling.max_tokens.value_or(std::numeric_limits<int32_t>::max());
+  const int64_t answer_max =
+      request_.options.sampling.max_tokens.value_or(std::numeric_limits<int32_t>::max());
   part_tokens_max_ = std::min(answer_max, wanted / kShrink);
   return Status::Ok();
 }
@@ -88,17 +97,19 @@ void MapReduce::Heavy(std::function<void()> task) {
 }
 
 void MapReduce::Split() {
-  const protocol::TokenizeOptions options{.model = request_.options.model, .add_special_tokens = false};
+  const protocol::TokenizeOptions options{.model = request_.options.model,
+                                          .add_special_tokens = false};
   auto views = SplitIntoChunks(text_, chunk_tokens_, [&](std::string_view text) -> Result<int64_t> {
     PT_ASSIGN(const protocol::TokenizeAnswer answer, backend_.Tokenize(std::string(text), options));
     return static_cast<int64_t>(answer.tokens.size());
   });
   std::vector<std::string> chunks;
   if (views.ok()) chunks.assign(views->begin(), views->end());
-  listener_.executor->Post([self = shared_from_this(), status = views.status(), chunks = std::move(chunks)]() mutable {
-    if (!status.ok()) self->Fail(std::move(status));
-    self->SplitDone(std::move(chunks));
-  });
+  listener_.executor->Post(
+      [self = shared_from_this(), status = views.status(), chunks = std::move(chunks)]() mutable {
+        if (!status.ok()) self->Fail(std::move(status));
+        self->SplitDone(std::move(chunks));
+      });
 }
 
 void MapReduce::SplitDone(std::vector<std::string> chunks) {
@@ -113,7 +124,8 @@ void MapReduce::SplitDone(std::vector<std::string> chunks) {
 }
 
 void MapReduce::Launch() {
-  while (failure_.ok() && next_ < parts_.size() && running_ < static_cast<size_t>(kAtOnce)) StartPart(next_++);
+  while (failure_.ok() && next_ < parts_.size() && running_ < static_cast<size_t>(kAtOnce))
+    StartPart(next_++);
 }
 
 void MapReduce::StartPart(size_t part) {
@@ -121,10 +133,13 @@ void MapReduce::StartPart(size_t part) {
   protocol::GenerateOptions options = request_.options;
   const bool last = parts_.size() == 1;
   if (!last) options.sampling.max_tokens = static_cast<int32_t>(part_tokens_max_);
-  Heavy([self = shared_from_this(), part, options = std::move(options), input = Messages(parts_[part])]() mutable {
-    auto ticket = self->backend_.StartChat(std::move(input), std::move(options),
-                                           {.executor = self->listener_.executor, .sink = std::make_shared<PartSink>(self, part)});
-    self->listener_.executor->Post([self, ticket = std::move(ticket)]() mutable { self->PartStarted(std::move(ticket)); });
+  Heavy([self = shared_from_this(), part, options = std::move(options),
+         input = Messages(parts_[part])]() mutable {
+    auto ticket = self->backend_.StartChat(
+        std::move(input), std::move(options),
+        {.executor = self->listener_.executor, .sink = std::make_shared<PartSink>(self, part)});
+    self->listener_.executor->Post(
+        [self, ticket = std::move(ticket)]() mutable { self->PartStarted(std::move(ticket)); });
   });
 }
 
@@ -180,7 +195,7 @@ void MapReduce::Fail(Status status) {
 }
 
 void MapReduce::Cancel() {
-  listener_.executor->Post([self = shared_from_this()] { 
+  listener_.executor->Post([self = shared_from_this()] {
     self->Fail(Cancelled("The client has gone away."));
     self->EndWhenQuiet();
   });

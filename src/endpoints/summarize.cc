@@ -1,4 +1,5 @@
-// POST /v1/summarize: a summary of a text of any length, made by map and reduce over chats (endpoints/map_reduce.h)
+// POST /v1/summarize: a summary of a text of any length, made by map and reduce over chats
+// (endpoints/map_reduce.h)
 #include "endpoints/generation.h"
 #include "endpoints/map_reduce.h"
 #include "protocol/answers.h"
@@ -12,12 +13,14 @@ using protocol::FinishReason;
 class SummaryAnswer final : public Generation {
  public:
   SummaryAnswer(Call call, const protocol::SummarizeRequest& request)
-      : Generation(std::move(call), request.stream, request.options.model, {.id_prefix = "sum-", .object = "summary", .chunk_object = kChunk}) {}
+      : Generation(std::move(call), request.stream, request.options.model,
+                   {.id_prefix = "sum-", .object = "summary", .chunk_object = kChunk}) {}
 
   void BeginSummary(protocol::SummarizeRequest request) {
     Begin(1, [&](size_t, protocol::Listener listener) -> Result<std::string> {
       Context& context = *call().context;
-      map_reduce_ = std::make_shared<MapReduce>(context.backend, context.run_heavy, std::move(request), std::move(listener));
+      map_reduce_ = std::make_shared<MapReduce>(context.backend, context.run_heavy,
+                                                std::move(request), std::move(listener));
       PT_TRY(map_reduce_->Start());
       return std::string("summary");
     });
@@ -80,7 +83,8 @@ void HandleSummarize(Call call) {
   answer->BeginSummary(std::move(request).value());
 }
 
-PINGTI_REGISTER_ROUTE("POST", "/v1/summarize", HandleSummarize, .weight = Weight::kHeavy, .scope = "summarize");
+PINGTI_REGISTER_ROUTE("POST", "/v1/summarize", HandleSummarize, .weight = Weight::kHeavy,
+                      .scope = "summarize");
 
 }  // namespace
 

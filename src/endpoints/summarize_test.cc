@@ -1,4 +1,5 @@
-// Summaries over a backend without a model: its tokens are bytes, its context is 100, every answer is "Hello".
+// Summaries over a backend without a model: its tokens are bytes, its context is 100, every answer
+// is "Hello".
 #include <gtest/gtest.h>
 
 #include "endpoints/map_reduce.h"
@@ -22,7 +23,8 @@ std::string Joined(const std::vector<std::string_view>& chunks) {
 TEST(TextChunks, ParagraphsStayWholeWhereTheyFit) {
   const std::string text = "one two\n\nthree four\n\nfive six seven\n\neight";
   const auto chunks = SplitIntoChunks(text, 22, Bytes).value();
-  EXPECT_EQ(chunks, (std::vector<std::string_view>{"one two\n\nthree four\n\n", "five six seven\n\neight"}));
+  EXPECT_EQ(chunks, (std::vector<std::string_view>{"one two\n\nthree four\n\n",
+                                                   "five six seven\n\neight"}));
   EXPECT_EQ(SplitIntoChunks(text, 1000, Bytes)->size(), 1U);
   EXPECT_TRUE(SplitIntoChunks("", 5, Bytes)->empty());
 }
@@ -30,8 +32,10 @@ TEST(TextChunks, ParagraphsStayWholeWhereTheyFit) {
 TEST(TextChunks, FinerBordersWhereAParagraphIsTooLong) {
   EXPECT_EQ(SplitIntoChunks("A line.\nAnother. And one more! So.", 18, Bytes).value(),
             (std::vector<std::string_view>{"A line.\nAnother. ", "And one more! So."}));
-  EXPECT_EQ(SplitIntoChunks("第一句。第二句。", 12, Bytes).value(), (std::vector<std::string_view>{"第一句。", "第二句。"}));
-  EXPECT_EQ(SplitIntoChunks("alpha beta gamma", 11, Bytes).value(), (std::vector<std::string_view>{"alpha beta ", "gamma"}));
+  EXPECT_EQ(SplitIntoChunks("第一句。第二句。", 12, Bytes).value(),
+            (std::vector<std::string_view>{"第一句。", "第二句。"}));
+  EXPECT_EQ(SplitIntoChunks("alpha beta gamma", 11, Bytes).value(),
+            (std::vector<std::string_view>{"alpha beta ", "gamma"}));
 }
 
 TEST(TextChunks, AnyTextWithinTheBoundAndNothingLost) {
@@ -40,7 +44,8 @@ TEST(TextChunks, AnyTextWithinTheBoundAndNothingLost) {
     std::string text;
     for (int i = 0; i < 300; ++i) {
       state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-      static const char* const kPieces[] = {"a", "bc", " ", "\n", "\n\n", ". ", "。", "好", "\xF0\x9F\x98\x80", "longerword"};
+      static const char* const kPieces[] = {
+          "a", "bc", " ", "\n", "\n\n", ". ", "。", "好", "\xF0\x9F\x98\x80", "longerword"};
       text += kPieces[(state >> 33) % 10];
     }
     const int64_t max = 4 + static_cast<int64_t>(state % 60);
@@ -62,26 +67,34 @@ TEST(TextChunks, ALongTextIsNeverCountedWhole) {
   });
   EXPECT_EQ(Joined(*chunks), text);
   EXPECT_LE(longest, 1600U);
-  EXPECT_FALSE(SplitIntoChunks("abc", 1, [](std::string_view) -> Result<int64_t> { return Internal("no"); }).ok());
+  EXPECT_FALSE(SplitIntoChunks("abc", 1, [](std::string_view) -> Result<int64_t> {
+                 return Internal("no");
+               }).ok());
 }
 
 class SummarizeTest : public ::testing::Test {
  protected:
   std::shared_ptr<RecordingExchange> Ask(const std::string& body) {
-    net::Request request{.method = "POST", .target = "/v1/summarize", .path = "/v1/summarize", .query = {},
-                         .headers = {}, .body = body, .peer = {}};
+    net::Request request{.method = "POST",
+                         .target = "/v1/summarize",
+                         .path = "/v1/summarize",
+                         .query = {},
+                         .headers = {},
+                         .body = body,
+                         .peer = {}};
     auto exchange = std::make_shared<RecordingExchange>(std::move(request));
     context_.run_heavy = [this](std::function<void()> task) {
       if (pool_full_) return false;
       task();
       return true;
     };
-    FindRoute("POST", "/v1/summarize").route->handler({.exchange = exchange,
-                                                       .context = &context_,
-                                                       .caller = {},
-                                                       .record = std::make_shared<observe::AccessRecord>(),
-                                                       .arrived = std::chrono::steady_clock::now(),
-                                                       .on_usage = [this](const protocol::Usage& usage) { used_ = usage; }});
+    FindRoute("POST", "/v1/summarize")
+        .route->handler({.exchange = exchange,
+                         .context = &context_,
+                         .caller = {},
+                         .record = std::make_shared<observe::AccessRecord>(),
+                         .arrived = std::chrono::steady_clock::now(),
+                         .on_usage = [this](const protocol::Usage& usage) { used_ = usage; }});
     exchange->Pump();
     return exchange;
   }
@@ -121,13 +134,16 @@ TEST_F(SummarizeTest, AShortTextIsOneChat) {
 TEST_F(SummarizeTest, ALongTextIsMappedAndReduced) {
   std::string text;
   for (int i = 0; i < 9; ++i) text += std::string(60, static_cast<char>('a' + i)) + "\\n\\n";
-  const json::object body = Json(R"({"chunk_tokens":64,"instruction":"In French.","input":")" + text + "\"}");
+  const json::object body =
+      Json(R"({"chunk_tokens":64,"instruction":"In French.","input":")" + text + "\"}");
   EXPECT_EQ(body.at("summary"), "Hello");
   EXPECT_EQ(body.at("chunks"), 9);
   EXPECT_EQ(body.at("levels"), 1);  // nine times "Hello" and a border is 61
   ASSERT_EQ(backend_.chats.size(), 10U);
   for (size_t i = 0; i < 9; ++i) {
-    EXPECT_TRUE(Content(i).starts_with("In French.\n\n" + std::string(60, static_cast<char>('a' + i)))) << Content(i);
+    EXPECT_TRUE(
+        Content(i).starts_with("In French.\n\n" + std::string(60, static_cast<char>('a' + i))))
+        << Content(i);
     EXPECT_EQ(backend_.options_seen[i].sampling.max_tokens, 16);  // a quarter of the chunk
   }
   EXPECT_NE(Content(9).find("Hello\n\nHello"), std::string::npos);
@@ -138,13 +154,15 @@ TEST_F(SummarizeTest, ALongTextIsMappedAndReduced) {
 }
 
 TEST_F(SummarizeTest, SeveralLevels) {
-  const json::object body = Json(R"({"chunk_tokens":64,"input":")" + std::string(6400, 'x') + "\"}");
+  const json::object body =
+      Json(R"({"chunk_tokens":64,"input":")" + std::string(6400, 'x') + "\"}");
   EXPECT_EQ(body.at("summary"), "Hello");
   EXPECT_GE(body.at("levels").as_int64(), 2);
 }
 
 TEST_F(SummarizeTest, AStreamTellsTheLastSummaryOnly) {
-  const auto exchange = Ask(R"({"chunk_tokens":64,"stream":true,"input":")" + std::string(200, 'x') + "\"}");
+  const auto exchange =
+      Ask(R"({"chunk_tokens":64,"stream":true,"input":")" + std::string(200, 'x') + "\"}");
   EXPECT_TRUE(exchange->streamed && exchange->finished);
   const std::string& body = exchange->response.body;
   EXPECT_TRUE(body.ends_with("data: [DONE]\n\n")) << body;
@@ -158,13 +176,15 @@ TEST_F(SummarizeTest, FewChatsAtOnceAndAllCancelledWithTheClient) {
   EXPECT_EQ(backend_.chats.size(), 4U);
   exchange->Disconnect();
   exchange->Pump();
-  EXPECT_EQ(backend_.cancelled, (std::vector<std::string>{"ticket-0", "ticket-1", "ticket-2", "ticket-3"}));
+  EXPECT_EQ(backend_.cancelled,
+            (std::vector<std::string>{"ticket-0", "ticket-1", "ticket-2", "ticket-3"}));
 }
 
 TEST_F(SummarizeTest, OneFailureEndsItAll) {
   backend_.refusal = ResourceExhausted("The queue is full.");
   backend_.refuse_from = 2;
-  const json::object error = Error(R"({"chunk_tokens":64,"input":")" + std::string(6400, 'x') + "\"}", 429);
+  const json::object error =
+      Error(R"({"chunk_tokens":64,"input":")" + std::string(6400, 'x') + "\"}", 429);
   EXPECT_EQ(error.at("message"), "The queue is full.");
   EXPECT_LT(backend_.chats.size(), 10U) << "of a hundred";
   backend_.refusal = Status::Ok();

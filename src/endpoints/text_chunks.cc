@@ -25,7 +25,8 @@ struct Part {
 
 class Splitter final {
  public:
-  Splitter(int64_t tokens_max, const TokenCounter& count) : tokens_max_(tokens_max), count_(count) {}
+  Splitter(int64_t tokens_max, const TokenCounter& count)
+      : tokens_max_(tokens_max), count_(count) {}
 
   Status Split(std::string_view text, size_t level) {
     if (text.empty()) return Status::Ok();
@@ -60,7 +61,9 @@ class Splitter final {
   }
 
   Status Halve(std::string_view text) {
-    const auto inside = [&](size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+    const auto inside = [&](size_t at) {
+      return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+    };
     size_t middle = text.size() / 2;
     while (middle > 0 && inside(middle)) --middle;
     if (middle == 0) ++middle;
@@ -70,15 +73,16 @@ class Splitter final {
     return Split(text.substr(middle), kBorders.size());
   }
 
-  // Parts come in order and touch, so that a chunk is a range of the text. The sum of parts is at least about what the
-  // whole has: tokens only merge over borders.
+  // Parts come in order and touch, so that a chunk is a range of the text. The sum of parts is at
+  // least about what the whole has: tokens only merge over borders.
   Status Add(const Part& part) {
     if (!chunk_.empty() && tokens_ + part.tokens > tokens_max_) {
       chunks_.push_back(chunk_);
       chunk_ = {};
       tokens_ = 0;
     }
-    chunk_ = chunk_.empty() ? part.text : std::string_view(chunk_.data(), chunk_.size() + part.text.size());
+    chunk_ = chunk_.empty() ? part.text
+                            : std::string_view(chunk_.data(), chunk_.size() + part.text.size());
     tokens_ += part.tokens;
     return Status::Ok();
   }

@@ -48,13 +48,15 @@ bool Front::ApplyCors(net::Exchange& exchange) const {
   if (!any && std::find(origins.begin(), origins.end(), origin) == origins.end()) return false;
   exchange.AddHeader("Access-Control-Allow-Origin", any ? "*" : std::string(origin));
   if (!any) exchange.AddHeader("Vary", "Origin");
-  exchange.AddHeader("Access-Control-Expose-Headers", "x-request-id, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+  exchange.AddHeader("Access-Control-Expose-Headers",
+                     "x-request-id, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
                      "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
                      "x-ratelimit-reset-tokens");
   if (request.method != "OPTIONS" || !request.headers.Has("Access-Control-Request-Method")) return false;
+  // Clients send headers of their own; '*' is for any but authorization.
   exchange.Respond({.status = 204,
                     .headers = {{"Access-Control-Allow-Methods", "GET, POST, OPTIONS"},
-                                {"Access-Control-Allow-Headers", "authorization, content-type, x-request-id"},
+                                {"Access-Control-Allow-Headers", "authorization, content-type, *"},
                                 {"Access-Control-Max-Age", "600"}},
                     .body = {}});
   return true;

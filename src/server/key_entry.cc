@@ -56,14 +56,16 @@ std::optional<KeySum> ParseSum(std::string_view hex) {
 std::optional<int64_t> ParseCount(std::string_view text, int64_t min, int64_t max) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < min || value > max) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || value < min || value > max)
+    return std::nullopt;
   return value;
 }
 
 Status ParseAttribute(std::string_view word, KeyEntry& entry) {
   const size_t equals = word.find('=');
   const std::string name(word.substr(0, equals));
-  const std::string_view value = equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
+  const std::string_view value =
+      equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
   const auto count = [&](int64_t& target) {
     const auto number = ParseCount(value, 1, kQuotaMax);
     if (!number) return InvalidArgument("'" + name + "' wants a number above 0", name);
@@ -85,13 +87,16 @@ Status ParseAttribute(std::string_view word, KeyEntry& entry) {
     return Status::Ok();
   }
   // What has no '=' may be a key with a blank in it, so it is not repeated.
-  if (equals == std::string_view::npos) return InvalidArgument("wanted 'name key attribute=value ...'", "api_keys");
-  return InvalidArgument("unknown attribute '" + name + "'; known: scopes expires requests-per-minute tokens-per-day hint",
+  if (equals == std::string_view::npos)
+    return InvalidArgument("wanted 'name key attribute=value ...'", "api_keys");
+  return InvalidArgument("unknown attribute '" + name +
+                             "'; known: scopes expires requests-per-minute tokens-per-day hint",
                          "api_keys");
 }
 
 bool IsAttribute(std::string_view word) {
-  for (const std::string_view name : {"scopes=", "expires=", "requests-per-minute=", "tokens-per-day=", "hint="}) {
+  for (const std::string_view name :
+       {"scopes=", "expires=", "requests-per-minute=", "tokens-per-day=", "hint="}) {
     if (word.starts_with(name)) return true;
   }
   return false;
@@ -101,7 +106,8 @@ bool IsAttribute(std::string_view word) {
 std::optional<int64_t> ParseDate(std::string_view text) {
   std::tm time{};
   const std::string copy(text);
-  const char* end = strptime(copy.c_str(), copy.size() > 10 ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d", &time);
+  const char* end =
+      strptime(copy.c_str(), copy.size() > 10 ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d", &time);
   if (end == nullptr || *end != '\0') return std::nullopt;
   const int64_t seconds = timegm(&time);
   return copy.size() > 10 ? seconds : seconds + 86'400;
@@ -144,9 +150,11 @@ std::string FormatKeyLine(const KeyEntry& entry) {
     constexpr char kDigits[] = "0123456789abcdef";
     line += {kDigits[byte >> 4], kDigits[byte & 15]};
   }
-  for (size_t i = 0; i < entry.scopes.size(); ++i) line += (i == 0 ? " scopes=" : ",") + entry.scopes[i];
+  for (size_t i = 0; i < entry.scopes.size(); ++i)
+    line += (i == 0 ? " scopes=" : ",") + entry.scopes[i];
   if (entry.expires_s > 0) line += " expires=" + FormatUtc(entry.expires_s);
-  if (entry.requests_per_minute > 0) line += " requests-per-minute=" + std::to_string(entry.requests_per_minute);
+  if (entry.requests_per_minute > 0)
+    line += " requests-per-minute=" + std::to_string(entry.requests_per_minute);
   if (entry.tokens_per_day > 0) line += " tokens-per-day=" + std::to_string(entry.tokens_per_day);
   if (!entry.hint.empty()) line += " hint=" + entry.hint;
   return line;
@@ -162,9 +170,10 @@ Result<int64_t> ParseExpiry(std::string_view text, int64_t now_s) {
   } else if (const auto date = ParseDate(text); date && *date > 0) {
     return *date;
   }
-  return InvalidArgument("'expires' wants 30d, 12h, 45m, 2026-12-31 or 2026-12-31T12:00:00Z (UTC), found '" +
-                             std::string(text.substr(0, 40)) + "'",
-                         "expires");
+  return InvalidArgument(
+      "'expires' wants 30d, 12h, 45m, 2026-12-31 or 2026-12-31T12:00:00Z (UTC), found '" +
+          std::string(text.substr(0, 40)) + "'",
+      "expires");
 }
 
 std::string FormatUtc(int64_t seconds) {
@@ -194,7 +203,8 @@ Result<std::vector<std::string>> ParseScopes(std::string_view text) {
     for (const std::string& name : known) names += " " + name;
     return InvalidArgument("unknown scope '" + scope.substr(0, 40) + "'; known:" + names, "scopes");
   }
-  if (scopes.empty()) return InvalidArgument("'scopes' wants at least one; leave it out for all", "scopes");
+  if (scopes.empty())
+    return InvalidArgument("'scopes' wants at least one; leave it out for all", "scopes");
   return scopes;
 }
 

@@ -40,8 +40,9 @@ class FolderLock final {
 };
 
 // Calls visit(line, entry or nullptr) for each line; the line has no line feed.
-Status ForEachLine(const std::filesystem::path& file, const std::string& text,
-                   const std::function<void(std::string_view line, const KeyEntry* maybe_entry)>& visit) {
+Status ForEachLine(
+    const std::filesystem::path& file, const std::string& text,
+    const std::function<void(std::string_view line, const KeyEntry* maybe_entry)>& visit) {
   std::string_view rest = text;
   size_t keys = 0;
   for (int number = 1; !rest.empty(); ++number) {
@@ -49,9 +50,11 @@ Status ForEachLine(const std::filesystem::path& file, const std::string& text,
     const std::string_view line = rest.substr(0, end);
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
     auto entry = ParseKeyLine(line, keys + 1);
-    if (!entry.ok()) return entry.status().WithContext(file.string() + ":" + std::to_string(number));
+    if (!entry.ok())
+      return entry.status().WithContext(file.string() + ":" + std::to_string(number));
     if (*entry && ++keys > kKeysMax) {
-      return InvalidArgument(file.string() + ": more than " + std::to_string(kKeysMax) + " keys", "api_key_file");
+      return InvalidArgument(file.string() + ": more than " + std::to_string(kKeysMax) + " keys",
+                             "api_key_file");
     }
     visit(line, *entry ? &**entry : nullptr);
   }
@@ -95,9 +98,10 @@ Result<std::vector<KeyEntry>> ReadKeyFile(const std::filesystem::path& file) {
 
 Status AddKey(const std::filesystem::path& file, const KeyEntry& entry) {
   if (!GoodName(entry.name)) {
-    return InvalidArgument("a key's name has 1 to 64 letters, digits, '.', '_', '-' or '@', found '" +
-                               entry.name.substr(0, 80) + "'",
-                           "name");
+    return InvalidArgument(
+        "a key's name has 1 to 64 letters, digits, '.', '_', '-' or '@', found '" +
+            entry.name.substr(0, 80) + "'",
+        "name");
   }
   const FolderLock lock(file);
   std::string text;
@@ -108,7 +112,9 @@ Status AddKey(const std::filesystem::path& file, const KeyEntry& entry) {
   PT_TRY(ForEachLine(file, text, [&](std::string_view, const KeyEntry* maybe_entry) {
     taken = taken || (maybe_entry != nullptr && maybe_entry->name == entry.name);
   }));
-  if (taken) return InvalidArgument("there is a key named '" + entry.name + "' already; revoke it first", "name");
+  if (taken)
+    return InvalidArgument("there is a key named '" + entry.name + "' already; revoke it first",
+                           "name");
   if (!text.empty() && !text.ends_with('\n')) text += '\n';
   return WriteText(file, text + FormatKeyLine(entry) + "\n");
 }

@@ -1,6 +1,6 @@
-// The key file: one key a line (server/key_entry.h), written by `pingti keys` and by hand, read by the server whenever it
-// changes. Writers exclude each other by a lock on its folder; readers see the old or the new file, never half. Lines
-// that are not touched stay as they are, comments too.
+// The key file: one key a line (server/key_entry.h), written by `pingti keys` and by hand, read by
+// the server whenever it changes. Writers exclude each other by a lock on its folder; readers see
+// the old or the new file, never half. Lines that are not touched stay as they are, comments too.
 #pragma once
 
 #include <filesystem>
@@ -13,10 +13,11 @@ namespace pingti::server {
 
 inline constexpr size_t kKeysMax = 10'000;  // in one file; names become labels of metrics
 
-// A new key: 256 random bits behind a prefix by which scanners for leaked secrets know it. The text is nowhere kept.
+// A new key: 256 random bits behind a prefix by which scanners for leaked secrets know it. The text
+// is nowhere kept.
 struct NewKey {
-  std::string text;   // "pt_..."
-  std::string hint;   // its first characters
+  std::string text;  // "pt_..."
+  std::string hint;  // its first characters
 };
 NewKey MakeKey();
 

@@ -12,10 +12,12 @@ constexpr int64_t kDayMs = 86'400'000;
 
 int64_t CeilSeconds(int64_t ms) { return std::max<int64_t>(1, (ms + 999) / 1000); }
 
-void AddLimitHeaders(QuotaVerdict& verdict, const char* what, int64_t limit, int64_t remaining, int64_t reset_ms) {
+void AddLimitHeaders(QuotaVerdict& verdict, const char* what, int64_t limit, int64_t remaining,
+                     int64_t reset_ms) {
   const std::string suffix = std::string("-") + what;
   verdict.headers.emplace_back("x-ratelimit-limit" + suffix, std::to_string(limit));
-  verdict.headers.emplace_back("x-ratelimit-remaining" + suffix, std::to_string(std::max<int64_t>(0, remaining)));
+  verdict.headers.emplace_back("x-ratelimit-remaining" + suffix,
+                               std::to_string(std::max<int64_t>(0, remaining)));
   verdict.headers.emplace_back("x-ratelimit-reset" + suffix, FormatReset(reset_ms));
 }
 
@@ -43,7 +45,8 @@ QuotaVerdict KeyUsage::TakeRequest(const KeyEntry& entry, int64_t now_ms) {
   if (entry.tokens_per_day > 0) {
     const int64_t used = TokensOn(counts, now_ms / kDayMs);
     const int64_t until_midnight = kDayMs - now_ms % kDayMs;
-    AddLimitHeaders(verdict, "tokens", entry.tokens_per_day, entry.tokens_per_day - used, until_midnight);
+    AddLimitHeaders(verdict, "tokens", entry.tokens_per_day, entry.tokens_per_day - used,
+                    until_midnight);
     if (used >= entry.tokens_per_day) {
       Refuse(verdict,
              "Rate limit reached for this API key on tokens per day (UTC): limit " +
@@ -55,13 +58,15 @@ QuotaVerdict KeyUsage::TakeRequest(const KeyEntry& entry, int64_t now_ms) {
   if (entry.requests_per_minute > 0) {
     const auto limit = static_cast<double>(entry.requests_per_minute);
     const double per_ms = limit / kMinuteMs;
-    const double refill = counts.bucket_ms == 0 ? limit : per_ms * static_cast<double>(now_ms - counts.bucket_ms);
+    const double refill =
+        counts.bucket_ms == 0 ? limit : per_ms * static_cast<double>(now_ms - counts.bucket_ms);
     counts.bucket = std::clamp(counts.bucket + refill, 0.0, limit);
     counts.bucket_ms = now_ms;
     const bool allowed = counts.bucket >= 1;
     if (allowed) counts.bucket -= 1;
     const auto until_full = static_cast<int64_t>(std::ceil((limit - counts.bucket) / per_ms));
-    AddLimitHeaders(verdict, "requests", entry.requests_per_minute, static_cast<int64_t>(counts.bucket), until_full);
+    AddLimitHeaders(verdict, "requests", entry.requests_per_minute,
+                    static_cast<int64_t>(counts.bucket), until_full);
     if (!allowed) {
       Refuse(verdict,
              "Rate limit reached for this API key on requests per minute: limit " +
@@ -108,7 +113,9 @@ json::object KeyUsage::ToJson() const {
 }
 
 Status KeyUsage::FromJson(const json::value& value) {
-  const auto bad = [](const std::string& what) { return DataLoss("the usage of API keys: " + what, "key_usage_file"); };
+  const auto bad = [](const std::string& what) {
+    return DataLoss("the usage of API keys: " + what, "key_usage_file");
+  };
   const json::object* top = value.if_object();
   const json::value* keys = top == nullptr ? nullptr : top->if_contains("keys");
   if (keys == nullptr || !keys->is_object()) return bad("wanted an object with 'keys'");

@@ -1,6 +1,6 @@
-// KeyUsage: what each key has used, and whether it may use more. Requests have a bucket that fills evenly over a minute;
-// tokens have a day of UTC. A request that has begun is finished, so that a key can go over its tokens by what it had
-// under way. Thread-safe.
+// KeyUsage: what each key has used, and whether it may use more. Requests have a bucket that fills
+// evenly over a minute; tokens have a day of UTC. A request that has begun is finished, so that a
+// key can go over its tokens by what it had under way. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace pingti::server {
 
 // May this request go on? With what to tell the client of its limits, as OpenAI names the headers.
 struct QuotaVerdict {
-  Status status;                 // ok or ResourceExhausted
+  Status status;  // ok or ResourceExhausted
   int64_t retry_after_s = 0;
   std::vector<std::pair<std::string, std::string>> headers;
 };
@@ -41,14 +41,16 @@ class KeyUsage final {
     int64_t requests = 0;
     int64_t prompt_tokens = 0;
     int64_t completion_tokens = 0;
-    int64_t day = 0;             // since 1970, of tokens_today
+    int64_t day = 0;  // since 1970, of tokens_today
     int64_t tokens_today = 0;
-    double bucket = 0;           // requests that may come at once
-    int64_t bucket_ms = 0;       // when that was so; 0: full
+    double bucket = 0;      // requests that may come at once
+    int64_t bucket_ms = 0;  // when that was so; 0: full
   };
-  static int64_t TokensOn(const Counts& counts, int64_t day) { return counts.day == day ? counts.tokens_today : 0; }
+  static int64_t TokensOn(const Counts& counts, int64_t day) {
+    return counts.day == day ? counts.tokens_today : 0;
+  }
 
-  mutable std::mutex mutex_;     // guards counts_
+  mutable std::mutex mutex_;  // guards counts_
   std::map<std::string, Counts> counts_;
 };
 

@@ -22,7 +22,8 @@ constexpr endpoints::RouteOptions kList{};
 class KeysTest : public ::testing::Test {
  protected:
   KeysTest() {
-    folder_ = std::filesystem::path(::testing::TempDir()) / ("pingti_keys_" + std::to_string(getpid()));
+    folder_ =
+        std::filesystem::path(::testing::TempDir()) / ("pingti_keys_" + std::to_string(getpid()));
     std::filesystem::create_directories(folder_);
     file_ = folder_ / "keys";
   }
@@ -52,7 +53,8 @@ KeyEntry Entry(const std::string& name, const std::string& key) {
   return entry;
 }
 
-StatusCode CodeOf(ApiKeys& keys, const std::string& key, const endpoints::RouteOptions& route = kChat) {
+StatusCode CodeOf(ApiKeys& keys, const std::string& key,
+                  const endpoints::RouteOptions& route = kChat) {
   return keys.Admit("Bearer " + key, route).status.code();
 }
 
@@ -75,12 +77,14 @@ TEST_F(KeysTest, LinesComeBackAsTheyWere) {
 }
 
 TEST_F(KeysTest, WrongLinesSayWhatWasWantedAndShowNoKey) {
-  for (const char* line : {"a hunter2 c", "a sha256:12", "a sha256:zz hint=x", "a hunter2 color=red", "a hunter2 scopes=",
-                           "a hunter2 scopes=chat,fly", "a hunter2 expires=soon", "a hunter2 tokens-per-day=0",
-                           "a hunter2 requests-per-minute=1e9", "hunter2 scopes=chat"}) {
+  for (const char* line :
+       {"a hunter2 c", "a sha256:12", "a sha256:zz hint=x", "a hunter2 color=red",
+        "a hunter2 scopes=", "a hunter2 scopes=chat,fly", "a hunter2 expires=soon",
+        "a hunter2 tokens-per-day=0", "a hunter2 requests-per-minute=1e9", "hunter2 scopes=chat"}) {
     const auto read = ParseKeyLine(line, 1);
     ASSERT_FALSE(read.ok()) << line;
-    EXPECT_EQ(read.status().message().find("hunter2"), std::string::npos) << read.status().message();
+    EXPECT_EQ(read.status().message().find("hunter2"), std::string::npos)
+        << read.status().message();
   }
   EXPECT_NE(ParseKeyLine("a k scopes=fly", 1).status().message().find("chat"), std::string::npos);
 }
@@ -90,7 +94,8 @@ TEST_F(KeysTest, Expiry) {
   EXPECT_EQ(*ParseExpiry("12h", 0), 12 * 3'600);
   EXPECT_EQ(FormatUtc(*ParseExpiry("2026-12-31", 0)), "2027-01-01T00:00:00Z");
   EXPECT_EQ(FormatUtc(*ParseExpiry("2026-12-31T12:30:00Z", 0)), "2026-12-31T12:30:00Z");
-  for (const char* text : {"", "d", "-1d", "0d", "99999999d", "2026-13-01", "2026-12-31T12", "tomorrow"}) {
+  for (const char* text :
+       {"", "d", "-1d", "0d", "99999999d", "2026-13-01", "2026-12-31T12", "tomorrow"}) {
     EXPECT_FALSE(ParseExpiry(text, 0).ok()) << text;
   }
 }
@@ -104,7 +109,7 @@ TEST_F(KeysTest, NewKeysAreLongAndDiffer) {
 
 TEST_F(KeysTest, TheFileKeepsCommentsAndRights) {
   ASSERT_TRUE(AddKey(file_, Entry("alice", "a")).ok());
-  struct stat made {};
+  struct stat made{};
   ASSERT_EQ(stat(file_.c_str(), &made), 0);
   EXPECT_EQ(made.st_mode & 0777, 0600U);
   WriteLines("# ours\nold secret-of-old\n" + *ReadFile(file_));
@@ -125,28 +130,30 @@ TEST_F(KeysTest, TheFileKeepsCommentsAndRights) {
 TEST_F(KeysTest, WritersExcludeEachOther) {
   std::vector<std::thread> writers;
   for (int i = 0; i < 8; ++i) {
-    writers.emplace_back([&, i] {
-      EXPECT_TRUE(AddKey(file_, Entry("k" + std::to_string(i), "x")).ok());
-    });
+    writers.emplace_back(
+        [&, i] { EXPECT_TRUE(AddKey(file_, Entry("k" + std::to_string(i), "x")).ok()); });
   }
   for (std::thread& writer : writers) writer.join();
   EXPECT_EQ(ReadKeyFile(file_)->size(), 8U);
 }
 
 TEST_F(KeysTest, WhoMayAsk) {
-  const auto keys = Open({"team secret scopes=chat", "late other expires=2000-01-01", "admin root"});
+  const auto keys =
+      Open({"team secret scopes=chat", "late other expires=2000-01-01", "admin root"});
   EXPECT_TRUE(keys->required());
   EXPECT_EQ(CodeOf(*keys, "secret"), StatusCode::kOk);
   EXPECT_EQ(keys->Admit("bearer  secret ", kChat).name, "team");
   EXPECT_EQ(CodeOf(*keys, "secret", kList), StatusCode::kOk);
   EXPECT_EQ(CodeOf(*keys, "secret", {.scope = "metrics"}), StatusCode::kPermissionDenied);
   EXPECT_EQ(CodeOf(*keys, "root", {.scope = "metrics"}), StatusCode::kOk);
-  for (const char* header : {"", "Bearer", "Bearer ", "Basic secret", "secret", "Bearer secre", "Bearer team"}) {
+  for (const char* header :
+       {"", "Bearer", "Bearer ", "Basic secret", "secret", "Bearer secre", "Bearer team"}) {
     EXPECT_EQ(keys->Admit(header, kList).status.code(), StatusCode::kUnauthenticated) << header;
   }
   const Status expired = keys->Admit("Bearer other", kList).status;
   EXPECT_EQ(expired.code(), StatusCode::kUnauthenticated);
-  EXPECT_NE(expired.message().find("expired at 2000-01-02"), std::string::npos) << expired.message();
+  EXPECT_NE(expired.message().find("expired at 2000-01-02"), std::string::npos)
+      << expired.message();
   EXPECT_FALSE(Open({})->required());
 }
 
@@ -157,9 +164,10 @@ TEST_F(KeysTest, RequestsPerMinute) {
   const ApiKeys::Admission third = keys->Admit("Bearer secret", kChat);
   EXPECT_EQ(third.status.code(), StatusCode::kResourceExhausted);
   EXPECT_EQ(third.retry_after_s, 30);
-  const std::vector<std::pair<std::string, std::string>> wanted = {{"x-ratelimit-limit-requests", "2"},
-                                                                   {"x-ratelimit-remaining-requests", "0"},
-                                                                   {"x-ratelimit-reset-requests", "1m0s"}};
+  const std::vector<std::pair<std::string, std::string>> wanted = {
+      {"x-ratelimit-limit-requests", "2"},
+      {"x-ratelimit-remaining-requests", "0"},
+      {"x-ratelimit-reset-requests", "1m0s"}};
   EXPECT_EQ(third.headers, wanted);
   EXPECT_EQ(CodeOf(*keys, "secret", kList), StatusCode::kOk) << "what costs no work is free";
   now_ms_ += 30'000;
@@ -180,7 +188,8 @@ TEST_F(KeysTest, TokensPerDay) {
   const ApiKeys::Admission refused = keys->Admit("Bearer secret", kChat);
   EXPECT_EQ(refused.status.code(), StatusCode::kResourceExhausted);
   EXPECT_EQ(refused.retry_after_s, 12 * 3'600);
-  EXPECT_NE(refused.status.message().find("limit 100, used 100"), std::string::npos) << refused.status.message();
+  EXPECT_NE(refused.status.message().find("limit 100, used 100"), std::string::npos)
+      << refused.status.message();
   now_ms_ += kDayMs / 2;
   EXPECT_EQ(CodeOf(*keys, "secret"), StatusCode::kOk) << "a new day";
 }
@@ -222,7 +231,8 @@ TEST_F(KeysTest, WhatWasUsedSurvivesARestart) {
   std::ofstream(file_.string() + ".usage") << "{\"keys\":{\"team\":{}}}";
   const auto damaged = ApiKeys::Open({.file = file_, .lines = {}, .usage_file = {}}, metrics_);
   ASSERT_FALSE(damaged.ok());
-  EXPECT_NE(damaged.status().message().find("keys.usage"), std::string::npos) << damaged.status().message();
+  EXPECT_NE(damaged.status().message().find("keys.usage"), std::string::npos)
+      << damaged.status().message();
 }
 
 TEST_F(KeysTest, MetricsNameTheKeyAndTheResult) {
@@ -244,7 +254,8 @@ TEST_F(KeysTest, AFileWithoutKeysIsRefusedAtStart) {
   const auto keys = ApiKeys::Open({.file = file_, .lines = {}, .usage_file = {}}, metrics_);
   ASSERT_FALSE(keys.ok());
   EXPECT_NE(keys.status().message().find("keys create"), std::string::npos);
-  EXPECT_FALSE(ApiKeys::Open({.file = folder_ / "none", .lines = {}, .usage_file = {}}, metrics_).ok());
+  EXPECT_FALSE(
+      ApiKeys::Open({.file = folder_ / "none", .lines = {}, .usage_file = {}}, metrics_).ok());
 }
 
 TEST(FormatReset, AsOpenAiWritesIt) {
