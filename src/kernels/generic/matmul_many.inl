@@ -1,7 +1,7 @@
 // Products with many columns (prompts), limited by arithmetic. Included inside a level's anonymous namespace, last.
 //
 // A block is two vectors of rows. A piece of it, up to kPieceChunks chunks long, is unpacked to bytes and F32 scales in
-// the L1 cache; then passes of up to kColumnsPerPass columns run over it, with both vectors at once where the level has
+// the L1 cache; then passes of up to kPassColumns columns run over it, with both vectors at once where the level has
 // registers for that: each input is then read once for both. The next piece's packed bytes are fetched during the first
 // pass, and a pass's outputs before the last piece's sums are there.
 
@@ -103,32 +103,37 @@ void RunPass(const Pass& pass) noexcept {
 
 using RunPassFunction = void (*)(const Pass&) noexcept;
 
+template <typename Class>
+inline constexpr int kPassColumns = Class::kScales == 1 ? kColumnsPerPass : kColumnsPerPassOfHalves;
+
 // Passes have sizes that differ by one at most, so small ones do not occur: of more than kFewColumns columns none has
 // fewer than this.
-constexpr int LeastColumnsOfPass() {
-  int least = kColumnsPerPass;
+constexpr int LeastColumns(int columns_max) {
+  int least = columns_max;
   for (int columns = kFewColumns + 1; columns <= kColumnsMax; ++columns) {
-    const int passes = (columns + kColumnsPerPass - 1) / kColumnsPerPass;
+    const int passes = (columns + columns_max - 1) / columns_max;
     least = columns / passes < least ? columns / passes : least;
   }
   return least;
 }
-inline constexpr int kLeastColumns = LeastColumnsOfPass();
+template <typename Class>
+inline constexpr int kLeastColumns = LeastColumns(kPassColumns<Class>);
 
 template <typename Class, int... kColumns>
 PT_INLINE RunPassFunction ChooseRunPass(int columns, IntList<kColumns...>) {
-  static constexpr RunPassFunction kFunctions[] = {RunPass<Class, kColumns + kLeastColumns>...};
-  return kFunctions[columns - kLeastColumns];
+  static constexpr RunPassFunction kFunctions[] = {RunPass<Class, kColumns + kLeastColumns<Class>>...};
+  return kFunctions[columns - kLeastColumns<Class>];
 }
 template <typename Class>
 RunPassFunction RunPassOf(int columns) noexcept {
-  return ChooseRunPass<Class>(columns, typename MakeIntList<kColumnsPerPass - kLeastColumns + 1>::Type());
+  return ChooseRunPass<Class>(columns, typename MakeIntList<kPassColumns<Class> - kLeastColumns<Class> + 1>::Type());
 }
 
 // What the code below needs to know of a type.
 struct ManyType {
   void (*unpack)(const uint8_t* chunk, int groups, UnpackedChunk& out) noexcept;
   RunPassFunction (*pass_of)(int columns) noexcept;
+  int columns_per_pass;
   size_t chunk_bytes;
   int next_lines;  // a group's share of a chunk, in lines of 64 bytes
   int terms_per_chunk;
@@ -156,7 +161,7 @@ void UnpackPiece(const ManyType& type, const Piece& piece, int64_t cols, Unpacke
 void RunPasses(const ProductArgs& args, const ManyType& type, const Piece& piece, const UnpackedChunk* unpacked,
                float* sums) noexcept {
   const auto columns = static_cast<int>(args.columns);
-  const int passes = (columns + kColumnsPerPass - 1) / kColumnsPerPass;
+  const int passes = (columns + type.columns_per_pass - 1) / type.columns_per_pass;
   const int64_t end = piece.end * kChunk < args.cols ? piece.end * kChunk : args.cols;
   for (int p = 0; p < passes; ++p) {
     const int first = columns * p / passes;
@@ -206,8 +211,8 @@ void MultiplyMany(const ProductArgs& args) noexcept {
   using T = Traits<kType>;
   constexpr int kLinesOfGroup = static_cast<int>((T::kChunkBytes / 64 + kGroupsPerChunk - 1) / kGroupsPerChunk);
   constexpr ManyType kMany = {.unpack = UnpackChunk<kType>, .pass_of = RunPassOf<ClassOf<kType>>,
-                              .chunk_bytes = T::kChunkBytes, .next_lines = kLinesOfGroup,
-                              .terms_per_chunk = T::kTermsPerChunk};
+                              .columns_per_pass = kPassColumns<ClassOf<kType>>, .chunk_bytes = T::kChunkBytes,
+                              .next_lines = kLinesOfGroup, .terms_per_chunk = T::kTermsPerChunk};
   MultiplyBlocks(args, kMany, PackedTileBytes(kType, args.cols));
 }
 

@@ -5,6 +5,7 @@ inline constexpr int kLanes = 8;
 inline constexpr int kColumnsAtOnce = 4;   // where each code is read once
 inline constexpr int kVectorsAtOnce = 1;
 inline constexpr int kColumnsPerPass = 6;  // accumulators and dot products take 2 x 6 of 16 registers
+inline constexpr int kColumnsPerPassOfHalves = 6;
 inline constexpr int kPrefetchBytes = 2048;
 
 using Codes = __m256i;  // 8 rows x 4 unsigned bytes

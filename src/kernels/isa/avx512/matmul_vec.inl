@@ -4,7 +4,8 @@
 inline constexpr int kLanes = 16;
 inline constexpr int kColumnsAtOnce = 4;   // where each code is read once
 inline constexpr int kVectorsAtOnce = 2;
-inline constexpr int kColumnsPerPass = 7;  // accumulators and dot products take 2 x 14 of 32 registers
+inline constexpr int kColumnsPerPass = 7;          // accumulators and dot products take 2 x 14 of 32 registers
+inline constexpr int kColumnsPerPassOfHalves = 6;  // of types with two scales a group: with 7, 7 % slower (Q6_K)
 inline constexpr int kPrefetchBytes = 4096;
 
 using Codes = __m512i;  // 16 rows x 4 unsigned bytes

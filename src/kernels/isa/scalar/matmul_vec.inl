@@ -5,6 +5,7 @@ inline constexpr int kLanes = 16;
 inline constexpr int kColumnsAtOnce = 1;   // few: these vectors are long to compile
 inline constexpr int kVectorsAtOnce = 1;
 inline constexpr int kColumnsPerPass = 2;
+inline constexpr int kColumnsPerPassOfHalves = 2;
 inline constexpr int kPrefetchBytes = 1024;
 
 struct Codes {
