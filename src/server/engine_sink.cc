@@ -1,6 +1,6 @@
 #include "server/engine_sink.h"
 
-#include <iterator>
+#include <utility>
 
 namespace pingti::server {
 
@@ -29,16 +29,7 @@ void EngineSink::OnDelta(runtime::Delta delta) {
   {
     std::lock_guard lock(mutex_);
     was_empty = deltas_.empty();
-    runtime::Delta* last = was_empty ? nullptr : &deltas_.back();
-    if (last != nullptr && last->choice == delta.choice && last->finish == runtime::FinishReason::kNone) {
-      last->text += delta.text;
-      last->tokens.insert(last->tokens.end(), std::make_move_iterator(delta.tokens.begin()),
-                          std::make_move_iterator(delta.tokens.end()));
-      last->finish = delta.finish;
-      last->stop_text = std::move(delta.stop_text);
-    } else {
-      deltas_.push_back(std::move(delta));
-    }
+    deltas_.push_back(std::move(delta));
   }
   Wake(was_empty);
 }
@@ -67,13 +58,21 @@ void EngineSink::Deliver() {
     deltas.swap(deltas_);
     finished.swap(finished_);
   }
-  for (runtime::Delta& delta : deltas) Translate(std::move(delta));
+  std::optional<protocol::Delta> out;
+  const auto send = [&] {
+    if (out) listener_.sink->OnDelta(*std::exchange(out, std::nullopt));
+  };
+  for (runtime::Delta& delta : deltas) {
+    if (out && out->choice != delta.choice) send();
+    if (!out) out.emplace().choice = delta.choice;
+    Translate(std::move(delta), *out);
+    if (out->finish != protocol::FinishReason::kNone) send();
+  }
+  send();
   if (finished) TranslateEnd(*finished);
 }
 
-void EngineSink::Translate(runtime::Delta delta) {
-  protocol::Delta out;
-  out.choice = delta.choice;
+void EngineSink::Translate(runtime::Delta delta, protocol::Delta& out) {
   auto& splitter = splitters_[static_cast<size_t>(delta.choice)];
   if (splitter.thinking()) reasoning_tokens_ += static_cast<int64_t>(delta.tokens.size());
   auto piece = splitter.Append(delta.text);
@@ -82,15 +81,13 @@ void EngineSink::Translate(runtime::Delta delta) {
     piece.reasoning += rest.reasoning;
     piece.text += rest.text;
   }
-  out.reasoning = std::move(piece.reasoning);
-  out.text = std::move(piece.text);
+  out.reasoning += piece.reasoning;
+  out.text += piece.text;
   if (options_.logprobs) {
-    out.tokens.reserve(delta.tokens.size());
     for (const runtime::TokenInfo& token : delta.tokens) out.tokens.push_back(ToToken(token));
   }
   out.finish = ToReason(delta.finish);
   out.stop_text = std::move(delta.stop_text);
-  listener_.sink->OnDelta(std::move(out));
 }
 
 void EngineSink::TranslateEnd(const runtime::Finished& finished) {

@@ -35,7 +35,8 @@ class EngineSink final : public runtime::EventSink, public std::enable_shared_fr
   void Wake(bool was_empty);
   // On the executor.
   void Deliver();
-  void Translate(runtime::Delta delta);
+  // Adds one step's to `out`, of the same choice. Step by step, so that each token is counted where it belongs.
+  void Translate(runtime::Delta delta, protocol::Delta& out);
   void TranslateEnd(const runtime::Finished& finished);
   protocol::TokenInfo ToToken(const runtime::TokenInfo& info) const;
   protocol::TokenLogprob ToLogprob(int32_t token, float logprob) const;
