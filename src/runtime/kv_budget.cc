@@ -34,12 +34,38 @@ int64_t MachineAvailable(const std::string& root) {
   return kUnlimited;
 }
 
-// A control group's reclaimable page cache counts as used; it is small beside weights that are
-// private memory.
-int64_t GroupAvailable(const std::string& limit_path, const std::string& used_path) {
-  const std::optional<int64_t> limit = ReadNumber(limit_path);
+// Files of one version of control groups.
+struct GroupFiles {
+  const char* limit;
+  const char* used;
+  const char* stat_prefix;  // of the counters of the group and those below it
+  const char* mapped;
+};
+constexpr GroupFiles kGroupV2 = {"/memory.max", "/memory.current", "", "file_mapped"};
+constexpr GroupFiles kGroupV1 = {"/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_",
+                                 "mapped_file"};
+
+// A group's use counts the page cache of all files that it has read, a model's weights among them;
+// the kernel takes those pages back when memory is wanted. Mapped ones are in use.
+int64_t ReclaimableBytes(const std::string& folder, const GroupFiles& files) {
+  std::ifstream stat(folder + "/memory.stat");
+  const std::string prefix = files.stat_prefix;
+  int64_t cached = 0;
+  int64_t mapped = 0;
+  std::string name;
+  for (int64_t value = 0; stat >> name >> value;) {
+    if (name == prefix + "active_file" || name == prefix + "inactive_file") cached += value;
+    if (name == prefix + files.mapped) mapped = value;
+  }
+  return std::max<int64_t>(0, cached - mapped);
+}
+
+int64_t GroupAvailable(const std::string& folder, const GroupFiles& files) {
+  const std::optional<int64_t> limit = ReadNumber(folder + files.limit);
   if (!limit.has_value()) return kUnlimited;
-  return std::max<int64_t>(0, *limit - ReadNumber(used_path).value_or(0));
+  const int64_t used = ReadNumber(folder + files.used).value_or(0);
+  const int64_t held = std::max<int64_t>(0, used - ReclaimableBytes(folder, files));
+  return std::max<int64_t>(0, *limit - held);
 }
 
 // The group's path in /proc/self/cgroup: "0::/path" (v2) or "5:memory:/path" (v1); empty where
@@ -61,12 +87,10 @@ int64_t AvailableMemoryBytes(const std::string& root) {
   const std::string v2 = root + "/sys/fs/cgroup";
   const std::string v1 = root + "/sys/fs/cgroup/memory";
   for (const std::string& path : {std::string(), GroupPath(root, "0::")}) {
-    available = std::min(available,
-                         GroupAvailable(v2 + path + "/memory.max", v2 + path + "/memory.current"));
+    available = std::min(available, GroupAvailable(v2 + path, kGroupV2));
   }
   for (const std::string& path : {std::string(), GroupPath(root, ":memory:")}) {
-    available = std::min(available, GroupAvailable(v1 + path + "/memory.limit_in_bytes",
-                                                   v1 + path + "/memory.usage_in_bytes"));
+    available = std::min(available, GroupAvailable(v1 + path, kGroupV1));
   }
   return available == kUnlimited ? 0 : available;
 }

@@ -52,6 +52,33 @@ TEST(AvailableMemory, OlderGroups) {
   root.Write("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "2097152\n");
   root.Write("/sys/fs/cgroup/memory/job/memory.usage_in_bytes", "1048576\n");
   EXPECT_EQ(AvailableMemoryBytes(root.path()), kMib);
+  root.Write("/sys/fs/cgroup/memory/job/memory.stat",
+             "inactive_file 7\ntotal_mapped_file 0\ntotal_inactive_file 524288\n");
+  EXPECT_EQ(AvailableMemoryBytes(root.path()), kMib + kMib / 2);
+}
+
+TEST(AvailableMemory, PagesOfFilesThatNobodyMapsAreFree) {
+  FakeRoot root;
+  root.Write("/proc/meminfo", "MemAvailable:  1000000 kB\n");
+  root.Write("/sys/fs/cgroup/memory.max", std::to_string(100 * kMib) + "\n");
+  root.Write("/sys/fs/cgroup/memory.current", std::to_string(90 * kMib) + "\n");
+  EXPECT_EQ(AvailableMemoryBytes(root.path()), 10 * kMib);
+  const auto stat = [](int64_t inactive, int64_t active, int64_t mapped) {
+    return "anon 123\nfile 456\nfile_mapped " + std::to_string(mapped * kMib) +
+           "\ninactive_anon 9\ninactive_file " + std::to_string(inactive * kMib) +
+           "\nactive_file " + std::to_string(active * kMib) + "\n";
+  };
+  root.Write("/sys/fs/cgroup/memory.stat", stat(50, 10, 0));
+  EXPECT_EQ(AvailableMemoryBytes(root.path()), 70 * kMib);
+  root.Write("/sys/fs/cgroup/memory.stat", stat(50, 10, 40));
+  EXPECT_EQ(AvailableMemoryBytes(root.path()), 30 * kMib);
+  // Counters are read one after the other and need not agree.
+  root.Write("/sys/fs/cgroup/memory.stat", stat(50, 10, 80));
+  EXPECT_EQ(AvailableMemoryBytes(root.path()), 10 * kMib);
+  root.Write("/sys/fs/cgroup/memory.stat", stat(500, 10, 0));
+  EXPECT_EQ(AvailableMemoryBytes(root.path()), 100 * kMib);
+  root.Write("/sys/fs/cgroup/memory.stat", "rubbish");
+  EXPECT_EQ(AvailableMemoryBytes(root.path()), 10 * kMib);
 }
 
 TEST(AvailableMemory, OfThisMachineIsKnown) { EXPECT_GT(AvailableMemoryBytes(), kMib); }
