@@ -9,6 +9,7 @@
 #include "base/i18n.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "capacity.h"
 #include "command.h"
 #include "formats/model_file.h"
 #include "kernels/self_check.h"
@@ -89,14 +90,22 @@ class DoctorCommand final : public Command {
             "检查本机：CPU、内核、内存与容量"};
   }
   Message usage() const override {
-    return {"[--model MODEL] [--json]\nExit code 0: all is well; 1: a problem was found.\n",
-            "[--model 模型] [--json]\n退出码 0：一切正常；1：发现问题。\n"};
+    return {
+        "[--model MODEL] [--memory 24G] [--json]\nExit code 0: all is well; 1: a problem was "
+        "found.\n",
+        "[--model 模型] [--memory 24G] [--json]\n退出码 0：一切正常；1：发现问题。\n"};
   }
   std::vector<std::string_view> sections() const override { return {"model", "engine", "server"}; }
   std::vector<OptionTable> own_tables() override {
     return {{.section = "",
              .title = {"Output", "输出"},
-             .options = {{.name = "json", .target = &json_, .help = {"as JSON", "以 JSON 输出"}}}}};
+             .options = {{.name = "json", .target = &json_, .help = {"as JSON", "以 JSON 输出"}},
+                         {.name = "memory",
+                          .target = &memory_bytes_,
+                          .help = {"plan for a machine with so much free memory; 0: this one",
+                                   "按此可用内存规划；0 表示本机"},
+                          .min = 0,
+                          .bytes = true}}}};
   }
 
   Result<int> Run(Invocation& invocation) override {
@@ -105,7 +114,8 @@ class DoctorCommand final : public Command {
     report.Add(Tr("version", "版本"), "version", VersionText(), json::value(VersionText()));
     Processor(config.engine.threads, report);
     CheckKernels(report);
-    const Memory memory = MemoryAndDisk(config, report);
+    Memory memory = MemoryAndDisk(config, report);
+    if (memory_bytes_ > 0) memory.available_bytes = static_cast<uint64_t>(memory_bytes_);
     PT_TRY(Fits(config, memory, report));
     Environment(config, report);
     const std::string text = json_ ? report.Json() : report.text();
@@ -211,7 +221,7 @@ class DoctorCommand final : public Command {
         report.Problem(needs.status().message());
       }
     }
-    Sizes(memory, report);
+    Sizes(memory, kv_type, report);
     return Status::Ok();
   }
 
@@ -251,36 +261,27 @@ class DoctorCommand final : public Command {
     }
   }
 
-  // Which sizes of models fit at all: parameters x bits / 8.
-  static void Sizes(const Memory& memory, Report& report) {
-    struct Size {
-      const char* name;
-      double parameters;
-    };
-    struct Type {
-      const char* name;
-      double bits;
-    };
-    constexpr Size kSizes[] = {
-        {"1.5B", 1.5e9}, {"7B", 7.6e9}, {"14B", 14.8e9}, {"32B", 32.8e9}, {"70B", 70.6e9}};
-    constexpr Type kTypes[] = {{"Q4_K_M", 4.85}, {"Q8_0", 8.5}, {"F16", 16}};
-    constexpr double kShare = 0.85;  // the rest: KV, activations, the system
+  // Which sizes of models fit, with keys and values for so many tokens of all users together.
+  static void Sizes(const Memory& memory, ops::KvType kv_type, Report& report) {
+    constexpr int64_t kKvTokens = 32768;
     json::object result;
     std::string text;
-    for (const Type& type : kTypes) {
-      std::string largest = "-";
-      for (const Size& size : kSizes) {
-        if (size.parameters * type.bits / 8 <= kShare * static_cast<double>(memory.available_bytes))
-          largest = size.name;
-      }
-      text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", type.name, largest);
-      result[type.name] = largest;
+    for (const WeightFormat& format : WeightFormats()) {
+      const ModelSize* size = LargestThatFits(format, kv_type, kKvTokens, memory.available_bytes);
+      const Demand demand =
+          size == nullptr ? Demand{} : DemandOf(*size, format, kv_type, kKvTokens);
+      text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", format.name,
+                          size == nullptr
+                              ? "-"
+                              : fmt::format("{} ({} + {})", size->name, Bytes(demand.weight_bytes),
+                                            Bytes(demand.kv_bytes)));
+      result[format.name] = size == nullptr ? "-" : size->name;
     }
-    report.Add(
-        Tr("fits", "可容纳"), "fits",
-        TrFormat("up to {} (parameters x bits / 8 in {:.0f} % of the free memory)",
-                 "最大 {}（参数量 x 位数 / 8，不超过可用内存的 {:.0f} %）", text, kShare * 100),
-        std::move(result));
+    report.Add(Tr("fits", "可容纳"), "fits", TrFormat("up to {}", "最大 {}", text),
+               std::move(result));
+    report.Line(TrFormat("weights + KV of {} tokens, in {:.0f} % of {}",
+                         "权重 + {} 个 token 的 KV，不超过 {:.0f} %（{}）", kKvTokens,
+                         kUsableShare * 100, Bytes(memory.available_bytes)));
   }
 
   static void Environment(const Config& config, Report& report) {
@@ -295,6 +296,7 @@ class DoctorCommand final : public Command {
   }
 
   bool json_ = false;
+  int64_t memory_bytes_ = 0;
 };
 
 }  // namespace
