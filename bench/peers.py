@@ -2,13 +2,14 @@
 """pingti and llama.cpp (through llama-cpp-python) on the same GGUF file and threads, interleaved round by round.
 
     bench/peers.py [--model FILE.gguf] [--model OTHER.gguf] [--rounds 3] [--quick] [--json out.json] [--table out.md]
-    bench/peers.py --http --model FILE.gguf --streams 32        (aggregate tokens/s over HTTP against batched decoding)
+    bench/peers.py --http --model FILE.gguf --streams 1,16,32 --peer-server PATH/llama-server      (the two servers over HTTP)
 
 Each round runs `pingti bench engine --rounds 1 --json`, then the peer, in processes of their own: what disturbs the machine
 disturbs both. Both have KV caches of the same number of F16 positions (pingti fills its own, keeping prompts for reuse). Printed: medians, the ratio of the medians with the least and greatest ratio of a round, and the share of the
 limits that pingti measured in the same run. Run it with the Python that has llama_cpp (--python for another one); the
 peer's own package should be built natively by the compiler that is better for it:
     CC=clang-19 CXX=clang++-19 CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-binary llama-cpp-python llama-cpp-python==0.3.36
+The sources of its server are in the same package (vendor/llama.cpp; target llama-server).
 """
 import argparse
 import json
@@ -227,23 +228,13 @@ def markdown(result):
 
 
 def http_main(options):
-    """pingti over HTTP with N streams against the peer's batched decoding without HTTP (which favours the peer)."""
     sys.path.insert(0, str(ROOT / "bench/serving"))
-    import load
-    model = options.model[0]
-    results = []
-    for _ in range(options.rounds):
-        with load.PingtiServer(options.pingti, model, options.threads) as server:
-            ours = load.measure(server.url, streams=options.streams, requests=options.streams, prompt_words=100, output_tokens=128)
-        peer = run_json([options.python, __file__, "--peer-round", model, "--threads", str(options.threads), "--quick",
-                         "--batch-sizes", str(options.streams)])
-        results.append((ours["decode_tokens_per_second"], ours["output_tokens_per_second"], peer[f"batch_{options.streams}"]))
-        print(f"pingti {options.streams} streams: decoding {results[-1][0]:.0f}, prompts included {results[-1][1]:.0f} tok/s; "
-              f"{PEER} batched decoding {results[-1][2]:.0f} tok/s", file=sys.stderr)
-    ratios = [ours / peer for ours, _, peer in results]
-    print(json.dumps({"model": os.path.basename(model), "streams": options.streams, "pingti_decode": [r[0] for r in results],
-                      "pingti_with_prompts": [r[1] for r in results], "peer_decode": [r[2] for r in results],
-                      "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)}))
+    import http_peers
+    text, results = http_peers.main(options, PEER)
+    if options.table:
+        pathlib.Path(options.table).write_text(text)
+    if options.json:
+        pathlib.Path(options.json).write_text(results)
 
 
 def parse_arguments():
@@ -258,7 +249,12 @@ def parse_arguments():
     parser.add_argument("--json", help="file for the results")
     parser.add_argument("--table", help="file for the Markdown table")
     parser.add_argument("--http", action="store_true", help="streams over HTTP instead of the engine alone")
-    parser.add_argument("--streams", type=int, default=32)
+    parser.add_argument("--peer-server", help="--http: the peer's llama-server; none: pingti alone")
+    parser.add_argument("--streams", type=lambda text: [int(n) for n in text.split(",")], default=[1, 16, 32])
+    parser.add_argument("--waves", type=int, default=2, help="--http: requests a stream, one after the other")
+    parser.add_argument("--prompt-words", default="100", help="--http: N or LOW-HIGH")
+    parser.add_argument("--output-tokens", default="128", help="--http: N or LOW-HIGH")
+    parser.add_argument("--seconds", type=float, default=300, help="--http: of a round, at most")
     parser.add_argument("--peer-round", help=argparse.SUPPRESS)
     parser.add_argument("--peer-kv", help=argparse.SUPPRESS)
     parser.add_argument("--batch-sizes", default="", help=argparse.SUPPRESS)
