@@ -30,9 +30,18 @@ OptionTable ModelTable(ModelConfig& model) {
           }};
 }
 
-// The policy of runtime/batch_limit.h.
-std::vector<Option> BatchPolicy(EngineConfig& engine) {
+// What bounds a step beside its tokens: runtime/step_pace.h, runtime/batch_limit.h.
+std::vector<Option> StepPolicy(EngineConfig& engine, runtime::EngineOptions& options) {
   return {
+      {.name = "step-stretch",
+       .target = &options.step_stretch,
+       .help = {"a step that answers and prompts share takes at most so many times as long as "
+                "one of the answers alone: less for steadier streams, more for earlier first "
+                "tokens",
+                "同时含解码与提示词的一步，最多是纯解码一步时长的若干倍：越小输出越平稳，越大首个 "
+                "token 越早"},
+       .min = 1,
+       .max = 1000},
       {.name = "batch-policy",
        .target = &engine.batch_policy,
        .help = {"continuous: as many sequences as blocks and max_batch_size allow; formula: also "
@@ -122,7 +131,7 @@ OptionTable EngineTable(EngineConfig& engine, runtime::EngineOptions& options) {
            .target = &options.prefix_cache,
            .help = {"reuse the KV of common prefixes of all requests", "跨请求复用公共前缀的 KV"}},
       }};
-  for (const Option& option : BatchPolicy(engine)) table.options.push_back(option);
+  for (const Option& option : StepPolicy(engine, options)) table.options.push_back(option);
   return table;
 }
 

@@ -103,6 +103,7 @@ void Metrics::RegisterEngine() {
   r.Add("pingti_kv_blocks_used", "KV blocks held by running sequences.", kv_blocks_used);
   r.Add("pingti_kv_blocks_free", "KV blocks that a sequence may take, those kept for reuse included.", kv_blocks_free);
   r.Add("pingti_kv_blocks_cached", "KV blocks kept only for reuse.", kv_blocks_cached);
+  r.Add("pingti_kv_waste_ratio", "Share of the used KV blocks' places that hold no token.", kv_waste);
   r.Add("pingti_engine_seconds_since_progress", "Seconds since the engine's loop last came round.",
         seconds_since_progress);
   r.Add("pingti_engine_batch_tokens", "Tokens of the latest step.", batch_tokens);

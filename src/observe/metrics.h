@@ -28,6 +28,7 @@ class Metrics final {
   Gauge kv_blocks_used;
   Gauge kv_blocks_free;
   Gauge kv_blocks_cached;
+  Gauge kv_waste;                     // [0, 1]
   Gauge seconds_since_progress;
   Gauge batch_tokens;
   Gauge batch_sequences;

@@ -30,6 +30,11 @@ Status CheckOptions(const EngineOptions& options) {
   PT_TRY(positive("sequences_max", options.sequences_max));
   PT_TRY(positive("prefill_chunk_max", options.prefill_chunk_max));
   PT_TRY(positive("queue_max", options.queue_max));
+  if (!(options.step_stretch >= 1)) {
+    return InvalidArgument(
+        fmt::format("step_stretch must be at least 1, but is {}", options.step_stretch),
+        "step_stretch");
+  }
   if (options.batch_tokens_max >= options.sequences_max) return Status::Ok();
   return InvalidArgument(
       fmt::format(

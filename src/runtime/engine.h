@@ -27,6 +27,9 @@ struct EngineOptions {
   int32_t sequences_max = 256;      // sequences that decode in one step
   int32_t batch_tokens_max = 2048;  // tokens of one step, decode and prefill together
   int32_t prefill_chunk_max = 512;  // of one prompt in one step
+  // A step that answers and prompts share takes at most so many times as long as one of the answers alone
+  // (step_pace.h): the bound of the time between two tokens of a stream.
+  double step_stretch = 3;
   int32_t queue_max = 1024;         // waiting requests; more are refused (ResourceExhausted)
   bool prefix_cache = true;
   // Also bound the sequences of a step by load and memory (batch_limit.h); blocks and sequences_max bound them anyway.
@@ -41,6 +44,7 @@ struct EngineStats {
   int32_t kv_blocks = 0;
   int32_t kv_blocks_used = 0;           // held by running sequences
   int32_t kv_blocks_cached = 0;         // kept for reuse only
+  double kv_waste = 0;                  // share of the used blocks' token places that hold none
   uint64_t prefix_queries_tokens = 0;   // prompt tokens looked up / found
   uint64_t prefix_hits_tokens = 0;
   uint64_t prompt_tokens = 0;

@@ -20,7 +20,8 @@ double Seconds(Clock::duration duration) { return std::chrono::duration<double>(
 EngineLoop::EngineLoop(Parts parts)
     : parts_(std::move(parts)),
       scheduler_(parts_.scheduler),
-      pace_(parts_.options.batch_tokens_max),
+      pace_({.tokens_max = parts_.options.batch_tokens_max,
+             .stretch = parts_.options.step_stretch}),
       vocab_size_(static_cast<size_t>(parts_.model->shape().vocab_size)),
       scratch_(static_cast<size_t>(parts_.ctx.pool.size())) {
   stats_.kv_blocks = parts_.cache->blocks();
@@ -95,7 +96,7 @@ void EngineLoop::AbortAll(const Status& status, FinishReason reason) {
 
 void EngineLoop::Step() {
   const Clock::time_point begin = Clock::now();
-  const StepPlan& plan = scheduler_.Plan(pace_.PromptTokensMax(scheduler_.AnyDecoding()));
+  const StepPlan& plan = scheduler_.Plan(pace_.PromptTokensMax(scheduler_.decoding()));
   PT_CHECK(!plan.empty(), "a step always has something to do while requests live");
   NoteStarts(plan);
   Compute(plan);
@@ -106,7 +107,8 @@ void EngineLoop::Step() {
   now_ = Clock::now();
   const double seconds = Seconds(now_ - begin);
   const auto tokens = static_cast<int32_t>(plan.tokens.size());
-  pace_.Note(tokens, seconds);
+  const int32_t answers = plan.single_rows();
+  pace_.Note({.answer_rows = answers, .prompt_rows = tokens - answers, .seconds = seconds});
   ++stats_.steps;
   stats_.last_batch_tokens = tokens;
   stats_.last_batch_sequences = static_cast<int32_t>(plan.shares.size());
@@ -277,6 +279,7 @@ void EngineLoop::PublishStats() {
   stats_.waiting = scheduler_.waiting();
   stats_.kv_blocks_used = pool.used_blocks();
   stats_.kv_blocks_cached = pool.kept_blocks();
+  stats_.kv_waste = scheduler_.waste();
   stats_.prefix_queries_tokens = counters.prefix_queries_tokens;
   stats_.prefix_hits_tokens = counters.prefix_hits_tokens;
   stats_.preemptions = counters.preemptions;

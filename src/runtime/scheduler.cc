@@ -39,6 +39,11 @@ void StepPlan::Clear() {
   sequences.clear();
 }
 
+int32_t StepPlan::single_rows() const {
+  return static_cast<int32_t>(std::count_if(
+      shares.begin(), shares.end(), [](const PlannedRows& share) { return share.row_count == 1; }));
+}
+
 Scheduler::Scheduler(const SchedulerOptions& options)
     : options_(options),
       pool_(options.blocks),
@@ -89,9 +94,20 @@ void Scheduler::Finish(Sequence* sequence) {
   PT_CHECK(sequences_.erase(sequence) == 1, "a sequence ends once");
 }
 
-bool Scheduler::AnyDecoding() const {
-  return std::any_of(running_.begin(), running_.end(),
-                     [](const Sequence* sequence) { return sequence->tokens_behind() == 1; });
+int32_t Scheduler::decoding() const {
+  return static_cast<int32_t>(
+      std::count_if(running_.begin(), running_.end(),
+                    [](const Sequence* sequence) { return sequence->tokens_behind() == 1; }));
+}
+
+double Scheduler::waste() const {
+  if (pool_.used_blocks() == 0) return 0;
+  int64_t empty = 0;
+  for (const Sequence* sequence : running_) {
+    const auto blocks = static_cast<int64_t>(sequence->blocks.size());
+    empty += blocks * kBlockTokens - sequence->tokens_computed;
+  }
+  return static_cast<double>(empty) / (static_cast<double>(pool_.used_blocks()) * kBlockTokens);
 }
 
 const StepPlan& Scheduler::Plan(int32_t prompt_tokens_max) {
@@ -118,21 +134,17 @@ const StepPlan& Scheduler::Plan(int32_t prompt_tokens_max) {
 }
 
 void Scheduler::Admit(int32_t prompt_tokens_max) {
-  int32_t decoding = 0;
+  const int32_t answers = decoding();
   int32_t prompt_demand = 0;  // tokens that the running prompts will take from this step
   const auto demand_of = [this](const Sequence& sequence) {
     return sequence.follows ? 0 : std::min(sequence.tokens_behind(), options_.prefill_chunk_max);
   };
   for (const Sequence* sequence : running_) {
-    if (sequence->tokens_behind() == 1) {
-      ++decoding;
-    } else {
-      prompt_demand += demand_of(*sequence);
-    }
+    if (sequence->tokens_behind() > 1) prompt_demand += demand_of(*sequence);
   }
   while (Sequence* next = waiting_.Next()) {
     // Admitting what gets nothing in this step would only settle its turn too early.
-    const int32_t supply = std::min(prompt_tokens_max, options_.batch_tokens_max - decoding);
+    const int32_t supply = std::min(prompt_tokens_max, options_.batch_tokens_max - answers);
     const bool outranks = !running_.empty() && next->priority < running_.back()->priority;
     if (prompt_demand >= supply && !outranks) return;
     if (!HasRoomFor(*next) && !MakeRoomByPriority(*next)) return;

@@ -74,9 +74,11 @@ class Scheduler final {
 
   bool idle() const { return sequences_.empty(); }
   int32_t running() const { return static_cast<int32_t>(running_.size()); }
-  // Whether a running sequence only lacks its next token.
-  bool AnyDecoding() const;
+  // Running sequences that only lack their next token: the next step computes it for each.
+  int32_t decoding() const;
   int32_t waiting() const { return waiting_.size(); }
+  // The share of the used blocks' places that hold no token: the last block of a sequence is not full.
+  double waste() const;
   const BlockPool& pool() const { return pool_; }
   const PrefixCache& prefix_cache() const { return cache_; }
   const SchedulerCounters& counters() const { return counters_; }

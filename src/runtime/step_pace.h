@@ -1,45 +1,50 @@
-// StepPace: how many prompt tokens a step may have so that it ends in time: streams under way must
-// not stand still while a long prompt is read, and a cancelled prompt must stop soon. Learns the
+// StepPace: how many prompt tokens a step may have so that it ends in time: answers under way must
+// not stand still while prompts are read, and a cancelled prompt must stop soon. Learns the
 // machine's speed from the steps before. A value; results do not depend on it, since a row's bits
 // do not depend on how its prompt was cut.
 #pragma once
 
-#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
-
-#include "ops/kv_cache.h"
 
 namespace pingti::runtime {
 
 class StepPace final {
  public:
-  // `tokens_max` is the most a step may ever have.
-  explicit StepPace(int32_t tokens_max) : tokens_max_(tokens_max) {}
+  // Prompts may always have so much of a step: answers still come faster than people read.
+  static constexpr double kPauseSeconds = 0.1;
+  static constexpr double kSecondsAlone = 1.0;  // a step in which no answer waits
+  static constexpr int32_t kTokensMin = 32;     // a block: prompts go on however slow the machine
+  static constexpr int32_t kTokensFirst =
+      256;  // while the speed is unknown; kTokensMin beside answers
 
-  void Note(int32_t tokens, double seconds) {
-    if (tokens < kTokensMin) return;  // a step of few tokens is bound by reading the weights
-    const double sample = seconds / tokens;
-    constexpr double kWeight = 0.3;
-    seconds_per_token_ =
-        seconds_per_token_ == 0 ? sample : (1 - kWeight) * seconds_per_token_ + kWeight * sample;
-  }
+  struct Options {
+    int32_t tokens_max = 0;  // the most a step may ever have
+    // A step that answers and prompts share takes at most so many times as long as one of the
+    // answers alone.
+    double stretch = 0;  // >= 1
+  };
+  struct Step {
+    int32_t answer_rows = 0;
+    int32_t prompt_rows = 0;
+    double seconds = 0;
+  };
 
-  int32_t PromptTokensMax(bool others_decode) const {
-    if (seconds_per_token_ == 0) return std::min(kTokensFirst, tokens_max_);
-    const double tokens = (others_decode ? kSecondsWithDecode : kSecondsAlone) / seconds_per_token_;
-    const auto bounded = static_cast<int32_t>(
-        std::clamp(tokens, double{kTokensMin}, static_cast<double>(tokens_max_)));
-    return bounded - bounded % ops::kBlockTokens;
-  }
+  explicit StepPace(const Options& options) : options_(options) {}
+
+  void Note(const Step& step);
+  // Of a step with so many rows of answers.
+  int32_t PromptTokensMax(int32_t answer_rows) const;
+  // What a step of answers alone takes, as far as it is known: not more than it will.
+  double AnswerSeconds(int32_t answer_rows) const;
 
  private:
-  static constexpr double kSecondsWithDecode = 0.25;
-  static constexpr double kSecondsAlone = 1.0;
-  static constexpr int32_t kTokensMin = 64;     // fewer waste the weights' way from memory
-  static constexpr int32_t kTokensFirst = 256;  // while the speed is unknown
+  static constexpr std::size_t kSizes = 32;  // by the power of two
 
-  int32_t tokens_max_;
-  double seconds_per_token_ = 0;
+  Options options_;
+  double seconds_per_prompt_token_ = 0;  // 0: unknown
+  std::array<double, kSizes> answer_seconds_ = {};
 };
 
 }  // namespace pingti::runtime

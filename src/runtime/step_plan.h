@@ -37,6 +37,8 @@ struct StepPlan {
       sequences;  // the same, as the model wants it; block tables are borrowed
 
   bool empty() const { return shares.empty(); }
+  // Rows of sequences that get their next token; the others are of prompts.
+  int32_t single_rows() const;
   void Clear();
   ops::Batch batch() const { return {tokens, positions, sequences, output_rows}; }
 };

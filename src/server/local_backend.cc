@@ -229,6 +229,7 @@ void LocalBackend::UpdateMetrics() {
   metrics_.kv_blocks_used.Set(stats.kv_blocks_used);
   metrics_.kv_blocks_free.Set(stats.kv_blocks - stats.kv_blocks_used);
   metrics_.kv_blocks_cached.Set(stats.kv_blocks_cached);
+  metrics_.kv_waste.Set(stats.kv_waste);
   metrics_.seconds_since_progress.Set(engine_.seconds_since_progress());
   metrics_.batch_tokens.Set(stats.last_batch_tokens);
   metrics_.batch_sequences.Set(stats.last_batch_sequences);

@@ -131,6 +131,7 @@ TEST_F(ServerTest, BatchAndBusyGaugesFollowTheLoad) {
     EXPECT_TRUE(Eventually([&] { return Metric("pingti_engine_batch_sequences") == streams; }));
     const double blocks = Metric("pingti_kv_blocks");
     EXPECT_EQ(Metric("pingti_kv_blocks_used") + Metric("pingti_kv_blocks_free"), blocks);
+    EXPECT_GT(Metric("pingti_kv_waste_ratio"), 0);
     for (std::thread& client : clients) client.join();
     EXPECT_GT(Metric("pingti_engine_busy_share"), busy);
     busy = Metric("pingti_engine_busy_share");
