@@ -50,13 +50,16 @@ struct Pass {
   int next_lines;                      // of 64 bytes, for each tile and group
 };
 
+// `offset` bytes behind a row of one chunk: a row of another tile's.
+PT_INLINE F32 LoadBehind(const float* row, size_t offset) { return LoadF32(row + offset / sizeof(float)); }
+
 template <typename Class, int kVectors>
 PT_INLINE void LoadUnpackedScales(const UnpackedChunk& chunk, int g, size_t offset, GroupScales (&s)[kVectors]) {
   for (int v = 0; v < kVectors; ++v, offset += kVectorStep) {
     s[v] = {{ZeroF32(), ZeroF32()}, {ZeroF32(), ZeroF32()}};
     for (int i = 0; i < Class::kScales; ++i) {
-      s[v].scale[i] = LoadF32(chunk.scales[g * Class::kScales + i] + offset / sizeof(float));
-      if constexpr (Class::kMinimums) s[v].min[i] = LoadF32(chunk.mins[g * Class::kScales + i] + offset / sizeof(float));
+      s[v].scale[i] = LoadBehind(chunk.scales[g * Class::kScales + i], offset);
+      if constexpr (Class::kMinimums) s[v].min[i] = LoadBehind(chunk.mins[g * Class::kScales + i], offset);
     }
   }
 }
@@ -83,7 +86,8 @@ PT_INLINE void AddVectors(const Pass& pass, int first) {
       }
       GroupScales s[kVectorsAtOnce];
       LoadUnpackedScales<Class>(*chunk, g, offset, s);
-      const uint8_t* codes = chunk->codes[g * 8] + offset;
+      const uint8_t* codes = chunk->codes[g * 8];
+      codes += offset;
       const auto quad = [codes](int v, int q) { return LoadCodes(codes + v * kVectorStep + q * kVectorBytes); };
       AddGroup<Class>(acc, quad, s, x, g);
     }
