@@ -5,8 +5,9 @@
     bench/peers.py --http --model FILE.gguf --streams 1,16,32 --peer-server PATH/llama-server      (the two servers over HTTP)
 
 Each round runs `pingti bench engine --rounds 1 --json`, then the peer, in processes of their own: what disturbs the machine
-disturbs both. Both have KV caches of the same number of F16 positions (pingti fills its own, keeping prompts for reuse). Printed: medians, the ratio of the medians with the least and greatest ratio of a round, and the share of the
-limits that pingti measured in the same run. Run it with the Python that has llama_cpp (--python for another one); the
+disturbs both. Both have KV caches of the same number of F16 positions (pingti fills its own, keeping prompts for reuse).
+Printed: medians, the ratio of the medians with the least and greatest ratio of a round, and the share of the limits that
+pingti measured in the same run. Run it with the Python that has llama_cpp (--python for another one); the
 peer's own package should be built natively by the compiler that is better for it:
     CC=clang-19 CXX=clang++-19 CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-binary llama-cpp-python llama-cpp-python==0.3.36
 The sources of its server are in the same package (vendor/llama.cpp; target llama-server).
@@ -278,11 +279,11 @@ def main():
     if options.peer_kv:
         return print_kv_bytes(options.peer_kv, [int(size) for size in options.batch_sizes.split(",") if size])
     options.model = options.model or default_models()
+    if options.http:
+        return http_main(options)
     if subprocess.run([options.python, "-c", "import llama_cpp, numpy"], capture_output=True).returncode != 0:
         print(f"SKIP: {options.python} has no llama_cpp (./pingti test --full installs it)")
         sys.exit(77)
-    if options.http:
-        return http_main(options)
     results = []
     for model in options.model:
         ours, theirs, shares, report = [], [], [], None
