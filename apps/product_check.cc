@@ -22,7 +22,7 @@ ops::Matrix View(std::vector<float>& data, int64_t cols) {
   return {data.data(), static_cast<int64_t>(data.size()) / cols, cols, cols};
 }
 
-Result<std::vector<float>> Product(ops::Context& context, DType type, int64_t tokens) {
+Result<std::vector<float>> Product(ops::Context& context, DType type, int64_t tokens, bool prompt) {
   const std::vector<std::byte> bytes = kernels::RandomWeights(type, kRows * kCols, 7);
   const TensorView tensor{
       .name = "check", .type = type, .dims = 2, .shape = {kRows, kCols, 1, 1}, .bytes = bytes};
@@ -30,13 +30,13 @@ Result<std::vector<float>> Product(ops::Context& context, DType type, int64_t to
   PT_ASSIGN(const ops::Linear linear, ops::Linear::Pack(context, std::span(&source, 1)));
   std::vector<float> x = kernels::RandomActivations(static_cast<size_t>(tokens * kCols), 8);
   std::vector<float> out(static_cast<size_t>(tokens * kRows));
-  linear.Apply(context, View(x, kCols), View(out, kRows));
+  linear.Apply(context, View(x, kCols), View(out, kRows), prompt ? 0 : tokens);
   return out;
 }
 
-Status CheckType(ops::Context& tested, ops::Context& trusted, DType type, int64_t tokens) {
-  PT_ASSIGN(const std::vector<float> found, Product(tested, type, tokens));
-  PT_ASSIGN(const std::vector<float> wanted, Product(trusted, type, tokens));
+Status CheckType(ops::Context& tested, ops::Context& trusted, DType type, int64_t tokens, bool prompt) {
+  PT_ASSIGN(const std::vector<float> found, Product(tested, type, tokens, prompt));
+  PT_ASSIGN(const std::vector<float> wanted, Product(trusted, type, tokens, prompt));
   double largest = 0;
   double difference = 0;
   for (size_t k = 0; k < wanted.size(); ++k) {
@@ -46,8 +46,8 @@ Status CheckType(ops::Context& tested, ops::Context& trusted, DType type, int64_
   }
   if (difference <= kTolerance * largest) return Status::Ok();
   return Internal(fmt::format(
-      "the product of {} with {} tokens differs from the reference by {:.3g} where the largest value is {:.3g}",
-      Info(type).name, tokens, difference, largest));
+      "the product of {} with {} tokens of {} differs from the reference by {:.3g} where the largest value is {:.3g}",
+      Info(type).name, tokens, prompt ? "a prompt" : "answers", difference, largest));
 }
 
 }  // namespace
@@ -59,7 +59,9 @@ Status CheckProducts(const kernels::KernelTable& table) {
   ops::Context trusted{pool, reference};
   for (size_t i = 0; i < kDTypeCount; ++i) {
     for (const int64_t tokens : kTokens) {
-      PT_TRY(CheckType(tested, trusted, static_cast<DType>(i), tokens));
+      for (const bool prompt : {false, true}) {
+        PT_TRY(CheckType(tested, trusted, static_cast<DType>(i), tokens, prompt));
+      }
     }
   }
   return Status::Ok();

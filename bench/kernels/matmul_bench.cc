@@ -1,7 +1,8 @@
 // Speed of Linear by weight type and number of tokens, as shares of what the machine can do, measured in the same run.
 //
 //   matmul_bench [--types Q4_K,Q6_K] [--columns 1,4,512] [--rows 8960] [--cols 1536] [--megabytes 768] [--seconds 0.5]
-// PINGTI_ISA chooses the table. Weights of `megabytes` are walked through, so that few tokens read from memory.
+//                [--prompt 1]
+// PINGTI_ISA chooses the table; --prompt 1 the way of a prompt's tokens. Weights of `megabytes` are walked through, so that few tokens read from memory.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -27,6 +28,7 @@ struct Settings {
   size_t megabytes = 768;
   double seconds = 0.5;
   int threads = 0;
+  bool prompt = false;
 };
 
 double Seconds() {
@@ -58,6 +60,8 @@ bool ParseArguments(int argc, char** argv, Settings& s) {
       s.seconds = std::atof(value);
     } else if (name == "--threads") {
       s.threads = std::atoi(value);
+    } else if (name == "--prompt") {
+      s.prompt = std::atoi(value) != 0;
     } else {
       return false;
     }
@@ -93,14 +97,14 @@ Layers MakeLayers(ops::Context& ctx, DType type, const Settings& s) {
 // Seconds a product, the median over walks through all layers.
 double Time(ops::Context& ctx, const Layers& layers, int64_t columns, const Settings& s) {
   std::vector<float> x = kernels::RandomActivations(static_cast<size_t>(columns * s.cols), 2);
-  std::vector<float> out(static_cast<size_t>(columns * s.rows));
+  const AlignedBuffer out(static_cast<size_t>(columns * s.rows) * sizeof(float));
   std::vector<double> times;
   const double begin = Seconds();
   size_t next = 0;
   while (Seconds() - begin < s.seconds || times.size() < 3) {
     const double start = Seconds();
     layers.linears[next].Apply(ctx, {x.data(), columns, s.cols, s.cols},
-                               {out.data(), columns, s.rows, s.rows});
+                               {reinterpret_cast<float*>(out.data()), columns, s.rows, s.rows}, s.prompt ? 0 : columns);
     times.push_back(Seconds() - start);
     next = (next + 1) % layers.linears.size();
   }
@@ -136,10 +140,10 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", table.status().ToString().c_str());
     return 1;
   }
+  const double peak = kernels::MeasureMachineLimits(settings.threads, **table, 0).i8_ops;
   ThreadPool pool({.threads = settings.threads});
   pool.PinCaller();
   ops::Context ctx{pool, **table};
-  const double peak = kernels::MeasureMachineLimits(settings.threads, **table, 0).i8_ops;
   std::printf("table %s, %d threads, weights [%lld, %lld]\n",
               std::string(kernels::IsaLevelName((*table)->level)).c_str(), pool.size(),
               static_cast<long long>(settings.rows), static_cast<long long>(settings.cols));

@@ -8,13 +8,15 @@
 
 #if defined(PINGTI_X86_TABLES)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace pingti::kernels {
 namespace {
 
 constexpr std::array<std::string_view, kIsaLevelCount> kNames = {
-    "scalar", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16"};
+    "scalar", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx_bf16"};
 
 std::string AllNames() {
   std::string names;
@@ -46,6 +48,19 @@ uint64_t EnabledStates() {
   return (static_cast<uint64_t>(high) << 32) | low;
 }
 
+// AMX: the kernel saves tile data for processes that have asked for it (Linux 5.16, Documentation/arch/x86/xstate.rst).
+bool MayUseTiles(uint64_t states) {
+  constexpr uint64_t kTileStates = 0x60000;  // XTILECFG and XTILEDATA
+  if ((states & kTileStates) != kTileStates) return false;
+#if defined(__linux__)
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 // Bit numbers: Intel SDM volume 2A, CPUID, leaves 1 and 7.
 Available DetectCpu() {
   Available has = {};
@@ -71,7 +86,10 @@ Available DetectCpu() {
   has[static_cast<size_t>(IsaLevel::kAvxVnni)] = avx2 && Bit(leaf7_1.eax, 4);
   has[static_cast<size_t>(IsaLevel::kAvx512)] = avx512;
   has[static_cast<size_t>(IsaLevel::kAvx512Vnni)] = avx512_vnni;
-  has[static_cast<size_t>(IsaLevel::kAvx512Bf16)] = avx512_vnni && Bit(leaf7_1.eax, 5);
+  const bool avx512_bf16 = avx512_vnni && Bit(leaf7_1.eax, 5);
+  has[static_cast<size_t>(IsaLevel::kAvx512Bf16)] = avx512_bf16;
+  has[static_cast<size_t>(IsaLevel::kAmxBf16)] = avx512_bf16 && Bit(leaf7.edx, 22) /* AMX-BF16 */ &&
+                                                 Bit(leaf7.edx, 24) /* AMX-TILE */ && MayUseTiles(states);
   return has;
 }
 
@@ -146,6 +164,10 @@ KernelTable MakeTable(IsaLevel level) {
   PINGTI_FILL(kAvx512, avx512)
   PINGTI_FILL(kAvx512Vnni, avx512_vnni)
   PINGTI_FILL(kAvx512Bf16, avx512_bf16)
+  if (wanted(IsaLevel::kAmxBf16)) {
+    amx_bf16::FillMatMulBf16(table.matmul);
+    amx_bf16::FillProbe(table.probe);
+  }
 #endif
 #undef PINGTI_FILL
   return table;

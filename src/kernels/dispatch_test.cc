@@ -32,6 +32,7 @@ TEST(Dispatch, EveryLevelOfTheCpuMakesATable) {
 }
 
 TEST(Dispatch, HigherAvx512LevelsImplyTheLowerOnes) {
+  if (CpuHas(IsaLevel::kAmxBf16)) EXPECT_TRUE(CpuHas(IsaLevel::kAvx512Bf16));
   if (CpuHas(IsaLevel::kAvx512Bf16)) EXPECT_TRUE(CpuHas(IsaLevel::kAvx512Vnni));
   if (CpuHas(IsaLevel::kAvx512Vnni)) EXPECT_TRUE(CpuHas(IsaLevel::kAvx512));
   if (CpuHas(IsaLevel::kAvx512)) EXPECT_TRUE(CpuHas(IsaLevel::kAvx2));

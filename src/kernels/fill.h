@@ -1,7 +1,7 @@
 // What each level's files export: functions that put the kernels of that level into a table, over what the levels
 // before it have put there. isa/<level>/vector.cc defines FillVector, probe.cc FillProbe, matmul.cc FillMatMul (floats
 // and the quantisation of activations), matmul_few.cc and matmul_many.cc the products of quantised weights with few and
-// many columns (apart, so that touching one compiles little), and these files export nothing else: all the rest of them is in anonymous namespaces, because the linker would otherwise
+// many columns (apart, so that touching one compiles little), a level with a matrix unit matmul_bf16.cc, and these files export nothing else: all the rest of them is in anonymous namespaces, because the linker would otherwise
 // keep one copy of an inline function for all levels, maybe the one that this CPU cannot run.
 #pragma once
 
@@ -27,5 +27,9 @@ PINGTI_DECLARE_FILL(avx512)
 PINGTI_DECLARE_FILL(avx512_vnni)
 PINGTI_DECLARE_FILL(avx512_bf16)
 #undef PINGTI_DECLARE_FILL
+namespace amx_bf16 {
+void FillMatMulBf16(MatMulKernels& kernels);
+void FillProbe(ProbeKernels& kernels);
+}  // namespace amx_bf16
 
 }  // namespace pingti::kernels

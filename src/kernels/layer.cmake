@@ -23,6 +23,7 @@ pingti_add_isa(avx_vnni ${avx2} -mavxvnni)
 pingti_add_isa(avx512 ${avx512})
 pingti_add_isa(avx512_vnni ${avx512} -mavx512vnni)
 pingti_add_isa(avx512_bf16 ${avx512} -mavx512vnni -mavx512bf16)
+pingti_add_isa(amx_bf16 ${avx512} -mavx512vnni -mavx512bf16 -mamx-tile -mamx-bf16)
 if(PINGTI_ISA_TABLES AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set_source_files_properties(${CMAKE_SOURCE_DIR}/src/kernels/dispatch.cc PROPERTIES
     COMPILE_DEFINITIONS PINGTI_X86_TABLES)

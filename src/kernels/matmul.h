@@ -4,6 +4,10 @@
 //   out[t, r] = sum over groups g of  w_scale[r, g] * x_scale[t, g] * (sum_k w_code[r, k] * x_code[t, k])  [+ minimums]
 // The inner sums are integers, so exact. The outer sum is F32, one fused multiply-add for each group in the order of k,
 // whatever the number of columns: a column's bits are the same alone and among others.
+//
+// Levels with a matrix unit also multiply quantised weights as BF16 (multiply_bf16): weights and activations are rounded to
+// BF16, sums are F32. Its bits are others than those of the 8-bit products, and closer to the exact ones; again they do not
+// depend on the other columns.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +31,11 @@ struct TermSpec {
 inline constexpr int64_t kColumnsMax = 256;
 // Up to so many columns, reading the weights is what takes the time.
 inline constexpr int64_t kFewColumns = 4;
+// BF16 activations lie in tiles: [groups of 16 columns][cols / 32][16 columns][32 inputs]. Columns past the last of a group
+// may hold anything.
+inline constexpr int64_t kBf16ColumnsMax = 512;
+inline constexpr int64_t kBf16TileColumns = 16;
+inline constexpr int64_t kBf16TileValues = kBf16TileColumns * 32;
 
 // Activations of n columns (tokens), chunk-major so that a block of columns is contiguous in a chunk; 64-byte aligned.
 // Inputs past the last column of x are zero.
@@ -40,8 +49,9 @@ struct ProductArgs {
   const uint8_t* tiles = nullptr;  // packed; 64-byte aligned
   int64_t rows = 0;                // outputs in these tiles; the last tile may be partly filled
   int64_t cols = 0;                // inputs
-  int64_t columns = 0;             // tokens, 1..kColumnsMax
+  int64_t columns = 0;             // tokens, 1..kColumnsMax (multiply_bf16: kBf16ColumnsMax)
   QuantizedColumns quantized;      // for types with quantized_input
+  const uint16_t* bf16 = nullptr;  // tiles of BF16, 64-byte aligned, for multiply_bf16
   const float* x = nullptr;        // [columns, cols], for the others
   int64_t x_stride = 0;
   const float* maybe_bias = nullptr;  // [rows]
@@ -63,6 +73,8 @@ struct WeightKernels {
   // operations.
   void (*multiply_few)(const ProductArgs& args) noexcept = nullptr;
   void (*multiply_many)(const ProductArgs& args) noexcept = nullptr;
+  // The same as BF16, on 400 KiB of stack; nullptr where the level has no matrix unit or the type is not quantised.
+  void (*multiply_bf16)(const ProductArgs& args) noexcept = nullptr;
   void Multiply(const ProductArgs& args) const noexcept {
     (args.columns <= kFewColumns ? multiply_few : multiply_many)(args);
   }

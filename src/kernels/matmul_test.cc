@@ -105,6 +105,17 @@ Input MakeInput(const MatMulKernels& kernels, const WeightKernels& weights, int6
 constexpr float kGuard = 12345.0F;
 constexpr int64_t kGuardFloats = 3;
 
+std::vector<float> TakeGuarded(const std::vector<float>& out, int64_t columns, int64_t rows) {
+  std::vector<float> result;
+  for (int64_t i = 0; i < kGuardFloats; ++i) EXPECT_EQ(out[static_cast<size_t>(i)], kGuard);
+  for (int64_t t = 0; t < columns; ++t) {
+    const float* row = out.data() + kGuardFloats + t * (rows + kGuardFloats);
+    result.insert(result.end(), row, row + rows);
+    for (int64_t i = 0; i < kGuardFloats; ++i) EXPECT_EQ(row[rows + i], kGuard);
+  }
+  return result;
+}
+
 std::vector<float> Multiply(const MatMulKernels& kernels, const Weights& w, const Input& in) {
   const int64_t stride = w.rows + kGuardFloats;
   std::vector<float> out(static_cast<size_t>(kGuardFloats + in.columns * stride), kGuard);
@@ -119,14 +130,7 @@ std::vector<float> Multiply(const MatMulKernels& kernels, const Weights& w, cons
   args.out = out.data() + kGuardFloats;
   args.out_stride = stride;
   kernels.weights[static_cast<size_t>(w.type)].Multiply(args);
-  std::vector<float> result;
-  for (int64_t i = 0; i < kGuardFloats; ++i) EXPECT_EQ(out[static_cast<size_t>(i)], kGuard);
-  for (int64_t t = 0; t < in.columns; ++t) {
-    const float* row = out.data() + kGuardFloats + t * stride;
-    result.insert(result.end(), row, row + w.rows);
-    for (int64_t i = 0; i < kGuardFloats; ++i) EXPECT_EQ(row[w.rows + i], kGuard);
-  }
-  return result;
+  return TakeGuarded(out, in.columns, w.rows);
 }
 
 // Where the codes stand in a block of a type with minimums: without them a weight is its minimum.
@@ -288,6 +292,68 @@ TEST_P(Products, AddBiasAndAccumulate) {
     args.accumulate = true;
     table.matmul.weights[static_cast<size_t>(type())].Multiply(args);
     for (size_t i = 0; i < out.size(); ++i) ASSERT_EQ(out[i], (plain[i] + bias[i % 21]) + 2.0F);
+  }
+}
+
+// [columns, rows] by multiply_bf16, with the guards of Multiply.
+std::vector<float> MultiplyBf16(const KernelTable& table, const Weights& w, const std::vector<float>& x) {
+  const int64_t columns = static_cast<int64_t>(x.size()) / w.cols;
+  const int64_t groups = (columns + kBf16TileColumns - 1) / kBf16TileColumns;
+  const int64_t steps = w.cols / kGroup;
+  AlignedBuffer tiles(static_cast<size_t>(groups * steps * kBf16TileValues) * sizeof(uint16_t));
+  auto* values = reinterpret_cast<uint16_t*>(tiles.data());
+  std::memset(values, 0xFF, tiles.size());  // not a number in the columns that are none
+  for (int64_t t = 0; t < columns; ++t) {
+    for (int64_t step = 0; step < steps; ++step) {
+      table.vector.f32_to_bf16(x.data() + t * w.cols + step * kGroup, kGroup,
+                               values + (t / kBf16TileColumns * steps + step) * kBf16TileValues +
+                                   t % kBf16TileColumns * kGroup);
+    }
+  }
+  const int64_t stride = w.rows + kGuardFloats;
+  std::vector<float> out(static_cast<size_t>(kGuardFloats + columns * stride), kGuard);
+  ProductArgs args;
+  args.tiles = reinterpret_cast<const uint8_t*>(w.packed.data());
+  args.rows = w.rows;
+  args.cols = w.cols;
+  args.columns = columns;
+  args.bf16 = values;
+  args.out = out.data() + kGuardFloats;
+  args.out_stride = stride;
+  table.matmul.weights[static_cast<size_t>(w.type)].multiply_bf16(args);
+  return TakeGuarded(out, columns, w.rows);
+}
+
+TEST_P(Products, OfBf16AgreeWithDoubleSumsWhateverTheColumns) {
+  if (!CpuHas(IsaLevel::kAmxBf16)) GTEST_SKIP() << "this CPU has no matrix unit";
+  const KernelTable table = MakeTable(IsaLevel::kAmxBf16);
+  if (floats()) {
+    EXPECT_EQ(table.matmul.weights[static_cast<size_t>(type())].multiply_bf16, nullptr);
+    return;
+  }
+  const int64_t odd_cols = super() ? 768 : 800;  // the last piece is a short one
+  for (const Shape& shape : {Shape{16, 256, 1}, Shape{33, odd_cols, 17}, Shape{130, 512, 32}, Shape{272, 256, 49}}) {
+    const Weights w = MakeWeights(table.matmul, type(), shape.rows, shape.cols);
+    const std::vector<float> x = RandomActivations(static_cast<size_t>(shape.columns * shape.cols), 7);
+    const std::vector<float> all = MultiplyBf16(table, w, x);
+    for (int64_t t = 0; t < shape.columns; ++t) {
+      for (int64_t r = 0; r < w.rows; ++r) {
+        double wanted = 0;
+        double norm = 0;
+        for (int64_t k = 0; k < w.cols; ++k) {
+          const double product = static_cast<double>(w.values[static_cast<size_t>(r * w.cols + k)]) *
+                                 x[static_cast<size_t>(t * w.cols + k)];
+          wanted += product;
+          norm += std::abs(product);
+        }
+        // Both factors are rounded to 8 bits; the sum's roundings are small beside that.
+        ASSERT_NEAR(all[static_cast<size_t>(t * w.rows + r)], wanted, 2.1 * 0x1p-9 * norm)
+            << Info(type()).name << " row " << r << " column " << t;
+      }
+    }
+    const std::vector<float> last(x.end() - shape.cols, x.end());
+    const std::vector<float> alone = MultiplyBf16(table, w, last);
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.end() - w.rows)) << "bits depend on the other columns";
   }
 }
 

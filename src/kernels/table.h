@@ -16,8 +16,8 @@
 namespace pingti::kernels {
 
 // A level uses no instruction that its name does not say; each contains the ones before it, where the CPU has them.
-enum class IsaLevel : uint8_t { kScalar, kAvx2, kAvxVnni, kAvx512, kAvx512Vnni, kAvx512Bf16 };
-inline constexpr int kIsaLevelCount = 6;
+enum class IsaLevel : uint8_t { kScalar, kAvx2, kAvxVnni, kAvx512, kAvx512Vnni, kAvx512Bf16, kAmxBf16 };
+inline constexpr int kIsaLevelCount = 7;
 
 std::string_view IsaLevelName(IsaLevel level);  // "scalar", "avx2", "avx_vnni", ...
 Result<IsaLevel> ParseIsaLevel(std::string_view name);

@@ -119,7 +119,7 @@ ops::Matrix AttentionBlock::Attend(const Step& step, int32_t layer, const Decode
   const ops::Matrix normed = step.buffers.normed.Rows(rows);
   const ops::Matrix qkv = step.buffers.qkv.Rows(rows);
   ops::RmsNorm(step.ctx, step.x, norm_, config.norm_epsilon, normed);
-  qkv_.Apply(step.ctx, normed, qkv);
+  qkv_.Apply(step.ctx, normed, qkv, step.prompt_begin);
   const int64_t keys_end = config.query_width() + config.key_width();
   // Queries and keys lie side by side: one call rotates the heads of both.
   ops::Rope(step.ctx, rope, step.batch.positions, config.heads + config.kv_heads, config.key_dim,
@@ -138,7 +138,7 @@ ops::Matrix AttentionBlock::Attend(const Step& step, int32_t layer, const Decode
 void AttentionBlock::Forward(const Step& step, int32_t layer, const DecoderConfig& config,
                              const ops::RopeSpec& rope) const {
   const ops::Matrix attention = Attend(step, layer, config, rope);
-  output_.Apply(step.ctx, attention, step.x, /*accumulate=*/true);
+  output_.Apply(step.ctx, attention, step.x, step.prompt_begin, /*accumulate=*/true);
 }
 
 Step AttentionBlock::ForwardLast(const Step& step, int32_t layer, const DecoderConfig& config,
@@ -149,8 +149,12 @@ Step AttentionBlock::ForwardLast(const Step& step, int32_t layer, const DecoderC
   const ops::Matrix attention = all.Rows(0, rows);
   ops::GatherRows(step.ctx, step.x, step.batch.output_rows, x);
   ops::GatherRows(step.ctx, all, step.batch.output_rows, attention);
-  output_.Apply(step.ctx, attention, x, /*accumulate=*/true);
-  return {.ctx = step.ctx, .batch = step.batch, .cache = step.cache, .buffers = step.buffers, .x = x};
+  const std::span<const int32_t> outputs = step.batch.output_rows;
+  const auto first_prompt = std::lower_bound(outputs.begin(), outputs.end(), step.prompt_begin);
+  const int64_t prompt_begin = first_prompt - outputs.begin();
+  output_.Apply(step.ctx, attention, x, prompt_begin, /*accumulate=*/true);
+  return {.ctx = step.ctx, .batch = step.batch, .cache = step.cache, .buffers = step.buffers, .x = x,
+          .prompt_begin = prompt_begin};
 }
 
 Status GatedMlpBlock::Load(WeightLoader& loader, const std::string& prefix) {
@@ -164,9 +168,9 @@ void GatedMlpBlock::Forward(const Step& step, const DecoderConfig& config) const
   const ops::Matrix gate_up = step.buffers.mlp.Rows(step.x.rows);
   const ops::Matrix gate = gate_up.Cols(0, config.feed_forward);
   ops::RmsNorm(step.ctx, step.x, norm_, config.norm_epsilon, normed);
-  gate_up_.Apply(step.ctx, normed, gate_up);
+  gate_up_.Apply(step.ctx, normed, gate_up, step.prompt_begin);
   ops::SiluMul(step.ctx, gate, gate_up.Cols(config.feed_forward, config.feed_forward), gate);
-  down_.Apply(step.ctx, gate, step.x, /*accumulate=*/true);
+  down_.Apply(step.ctx, gate, step.x, step.prompt_begin, /*accumulate=*/true);
 }
 
 Status EmbeddingBlock::Load(WeightLoader& loader) {
@@ -190,8 +194,9 @@ void OutputHead::Forward(const Step& step, float epsilon, float* logits) const {
   PT_CHECK(rows == static_cast<int64_t>(step.batch.output_rows.size()), "a row for each output");
   const ops::Matrix normed = step.buffers.normed.Rows(rows);
   ops::RmsNorm(step.ctx, step.x, norm_, epsilon, normed);
-  output_.Apply(step.ctx, normed,
-                {.data = logits, .rows = rows, .cols = output_.out(), .stride = output_.out()});
+  // A prompt has one row of logits, as an answer has: all read the same weights, once.
+  output_.Apply(step.ctx, normed, {.data = logits, .rows = rows, .cols = output_.out(), .stride = output_.out()},
+                /*prompt_begin=*/rows);
 }
 
 Status DecoderModel::LoadWeights(WeightLoader& loader) {
@@ -206,7 +211,8 @@ Step DecoderModel::Begin(const ops::Batch& batch, ops::KvCache& cache) const {
           .batch = batch,
           .cache = cache,
           .buffers = buffers_,
-          .x = buffers_.hidden.Rows(static_cast<int64_t>(batch.tokens.size()))};
+          .x = buffers_.hidden.Rows(static_cast<int64_t>(batch.tokens.size())),
+          .prompt_begin = batch.prompt_begin};
 }
 
 }  // namespace pingti::models

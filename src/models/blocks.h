@@ -69,6 +69,7 @@ struct Step {
   ops::KvCache& cache;
   const Activations& buffers;
   ops::Matrix x;  // [rows, hidden]: each block adds to it
+  int64_t prompt_begin = 0;  // of its rows, those from here on are of prompts
 };
 
 // x += W_o attention(rope(W_q n), rope(W_k n), W_v n) with n = rmsnorm(x)   (Vaswani et al. 2017;
@@ -140,6 +141,7 @@ class DecoderModel : public Model {
   const ModelShape& shape() const final { return shape_; }
   size_t weight_bytes_per_token() const final { return weights_.bytes_per_token; }
   size_t weight_bytes() const final { return weight_bytes_; }
+  bool has_prompt_path() const final { return weights_.has_prompt_path; }
 
  protected:
   DecoderModel(ops::Context& ctx, ModelShape shape, const DecoderConfig& config, int32_t rows_max)

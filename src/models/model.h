@@ -35,6 +35,9 @@ class Model {
   virtual size_t weight_bytes_per_token() const = 0;
   virtual size_t weight_bytes() const = 0;
 
+  // A prompt's rows have other bits than an answer's (ops/batch.h): what one has computed does not stand for the other.
+  virtual bool has_prompt_path() const = 0;
+
   // Writes the batch's keys and values to `cache` and the logits of batch.output_rows to
   // logits [output_rows, vocab_size] (host memory). Batches of up to `rows_max` (LoadOptions) rows.
   virtual void Forward(const ops::Batch& batch, ops::KvCache& cache, float* logits) = 0;

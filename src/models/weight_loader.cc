@@ -118,7 +118,10 @@ Result<PackedWeights> WeightLoader::MapRepacked(const std::filesystem::path& pat
 
 PackedWeights WeightLoader::Finish(std::optional<RepackFile> file) const {
   PackedWeights weights = {.file = std::move(file), .bytes = packed_bytes_};
-  for (const Item& item : items_) weights.bytes_per_token += item.target->weight_bytes();
+  for (const Item& item : items_) {
+    weights.bytes_per_token += item.target->weight_bytes();
+    weights.has_prompt_path |= item.target->has_prompt_path();
+  }
   return weights;
 }
 

@@ -21,6 +21,7 @@ struct PackedWeights {
   std::optional<RepackFile> file;  // none: they own their memory
   size_t bytes = 0;                // of all packed matrices
   size_t bytes_per_token = 0;      // that one decoded token reads
+  bool has_prompt_path = false;    // of any Linear
 };
 
 class WeightLoader final {

@@ -1,7 +1,5 @@
 #include "ops/buffer.h"
 
-#include <cstdlib>
-
 #include "base/check.h"
 
 namespace pingti::ops {
@@ -12,8 +10,6 @@ constexpr int64_t kAlignFloats = kAlignBytes / static_cast<int64_t>(sizeof(float
 
 }  // namespace
 
-void Buffer::Free::operator()(float* data) const { std::free(data); }
-
 Buffer Buffer::Create(Context& ctx, int64_t rows_max, int64_t cols) {
   static_cast<void>(ctx);  // the CPU's memory is the process's
   PT_CHECK(rows_max > 0 && cols > 0, "a buffer has rows and columns");
@@ -21,15 +17,13 @@ Buffer Buffer::Create(Context& ctx, int64_t rows_max, int64_t cols) {
   buffer.rows_max_ = rows_max;
   buffer.cols_ = cols;
   buffer.stride_ = (cols + kAlignFloats - 1) / kAlignFloats * kAlignFloats;
-  const size_t bytes = static_cast<size_t>(rows_max * buffer.stride_) * sizeof(float);
-  buffer.data_.reset(static_cast<float*>(std::aligned_alloc(kAlignBytes, bytes)));
-  PT_CHECK(buffer.data_ != nullptr, "out of memory for activations");
+  buffer.data_ = AlignedBuffer(static_cast<size_t>(rows_max * buffer.stride_) * sizeof(float));
   return buffer;
 }
 
 Matrix Buffer::Rows(int64_t rows) const {
   PT_CHECK(rows <= rows_max_, "more rows than the buffer was made for");
-  return {data_.get(), rows, cols_, stride_};
+  return {reinterpret_cast<float*>(data_.data()), rows, cols_, stride_};
 }
 
 }  // namespace pingti::ops

@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
+#include "base/aligned_buffer.h"
 #include "ops/context.h"
 
 namespace pingti::ops {
@@ -13,17 +13,14 @@ namespace pingti::ops {
 class Buffer final {
  public:
   Buffer() = default;
-  // [rows_max, cols] floats, not initialised; 64-byte aligned rows.
+  // [rows_max, cols] floats; 64-byte aligned rows.
   static Buffer Create(Context& ctx, int64_t rows_max, int64_t cols);
 
   // The first `rows` rows.
   Matrix Rows(int64_t rows) const;
 
  private:
-  struct Free {
-    void operator()(float* data) const;
-  };
-  std::unique_ptr<float, Free> data_;
+  AlignedBuffer data_;
   int64_t rows_max_ = 0;
   int64_t cols_ = 0;
   int64_t stride_ = 0;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/aligned_buffer.h"
 #include "base/thread_pool.h"
 #include "kernels/table.h"
 
@@ -18,11 +19,7 @@ class Scratch final {
   std::byte* Reserve(size_t bytes);
 
  private:
-  struct Free {
-    void operator()(std::byte* data) const;
-  };
-  std::unique_ptr<std::byte, Free> data_;
-  size_t bytes_ = 0;
+  AlignedBuffer data_;
 };
 
 // How Attention is computed. kNaive materialises all scores: to measure the other beside it.

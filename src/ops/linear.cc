@@ -6,6 +6,7 @@
 #include "base/aligned_buffer.h"
 #include "base/check.h"
 #include "kernels/ref/dequantize.h"
+#include "ops/bf16_tiles.h"
 #include "ops/quantized_input.h"
 #include "tensor/packed.h"
 
@@ -16,6 +17,7 @@ using kernels::ProductArgs;
 using kernels::WeightKernels;
 
 constexpr int64_t kRows = kTileRows;
+constexpr size_t kBf16Grain = 8;  // tiles that a worker takes at once: a block of the kernel
 
 // One source: a matrix of one type in consecutive tiles.
 struct Part {
@@ -89,8 +91,14 @@ struct Linear::State {
   Status AddParts(Context& ctx, std::span<const Source> sources);
   size_t PackedBytes() const { return parts.back().offset + static_cast<size_t>(parts.back().tiles) * parts.back().tile_bytes; }
   void PackTiles(Context& ctx, std::span<const Source> sources);
+  bool HasPromptPath() const;
+  // Calls `multiply(part, args)` for the tiles [tile_begin, tile_end), with all of `args` set but the inputs.
+  template <typename Function>
+  void ForEachPart(Matrix result, bool accumulate, int64_t tile_begin, int64_t tile_end, Function multiply) const;
   void Multiply(Matrix x, const QuantizedInput& input, Matrix result, bool accumulate,
                 int64_t tile_begin, int64_t tile_end) const;
+  void ApplyQuantized(Context& ctx, Matrix x, Matrix result, bool accumulate) const;
+  void ApplyBf16(Context& ctx, Matrix x, Matrix result, bool accumulate) const;
   // The first tile of worker `worker`'s share by bytes.
   int64_t ShareBegin(int worker, int workers) const;
 };
@@ -149,8 +157,14 @@ void Linear::State::PackTiles(Context& ctx, std::span<const Source> sources) {
   }
 }
 
-void Linear::State::Multiply(Matrix x, const QuantizedInput& input, Matrix result, bool accumulate,
-                             int64_t tile_begin, int64_t tile_end) const {
+bool Linear::State::HasPromptPath() const {
+  return std::all_of(parts.begin(), parts.end(),
+                     [](const Part& part) { return part.kernels->multiply_bf16 != nullptr; });
+}
+
+template <typename Function>
+void Linear::State::ForEachPart(Matrix result, bool accumulate, int64_t tile_begin, int64_t tile_end,
+                                Function multiply) const {
   for (const Part& part : parts) {
     const int64_t begin = std::max(tile_begin - part.tile_begin, int64_t{0});
     const int64_t end = std::min(tile_end - part.tile_begin, part.tiles);
@@ -161,16 +175,23 @@ void Linear::State::Multiply(Matrix x, const QuantizedInput& input, Matrix resul
                  static_cast<size_t>(begin) * part.tile_bytes;
     args.rows = std::min(end * kRows, part.rows) - row;
     args.cols = in;
-    args.columns = x.rows;
-    if (part.kernels->quantized_input) args.quantized = input.Columns(part.kernels->term);
-    args.x = x.data;
-    args.x_stride = x.stride;
+    args.columns = result.rows;
     args.maybe_bias = part.bias.empty() ? nullptr : part.bias.data() + row;
     args.out = result.data + part.row_begin + row;
     args.out_stride = result.stride;
     args.accumulate = accumulate;
-    part.kernels->Multiply(args);
+    multiply(part, args);
   }
+}
+
+void Linear::State::Multiply(Matrix x, const QuantizedInput& input, Matrix result, bool accumulate,
+                             int64_t tile_begin, int64_t tile_end) const {
+  ForEachPart(result, accumulate, tile_begin, tile_end, [&](const Part& part, ProductArgs& args) {
+    if (part.kernels->quantized_input) args.quantized = input.Columns(part.kernels->term);
+    args.x = x.data;
+    args.x_stride = x.stride;
+    part.kernels->Multiply(args);
+  });
 }
 
 int64_t Linear::State::ShareBegin(int worker, int workers) const {
@@ -235,29 +256,53 @@ std::string Linear::layout() const {
   return name;
 }
 
-void Linear::Apply(Context& ctx, Matrix x, Matrix out, bool accumulate) const {
-  const State& state = *state_;
-  PT_CHECK(x.cols == state.in && out.cols == state.out && x.rows == out.rows, "shapes of a Linear");
-  const int64_t block = QuantizedInput::BlockColumns(state.in);
+void Linear::State::ApplyQuantized(Context& ctx, Matrix x, Matrix result, bool accumulate) const {
+  const int64_t block = QuantizedInput::BlockColumns(in);
   QuantizedInput input;
   for (int64_t row = 0; row < x.rows; row += block) {
     const int64_t count = std::min(block, x.rows - row);
     const Matrix x_block = x.Rows(row, count);
-    const Matrix out_block = out.Rows(row, count);
-    if (state.quantized_input) input.Quantize(ctx, x_block, state.terms);
+    const Matrix out_block = result.Rows(row, count);
+    if (quantized_input) input.Quantize(ctx, x_block, terms);
     if (count <= kDecodeColumns) {
       // Each worker streams its own contiguous share of the weights.
       ctx.pool.Run([&](int worker) {
-        state.Multiply(x_block, input, out_block, accumulate,
-                       state.ShareBegin(worker, ctx.pool.size()),
-                       state.ShareBegin(worker + 1, ctx.pool.size()));
+        Multiply(x_block, input, out_block, accumulate, ShareBegin(worker, ctx.pool.size()),
+                 ShareBegin(worker + 1, ctx.pool.size()));
       });
     } else {
-      ctx.pool.ForEach(static_cast<size_t>(state.tiles), kPrefillGrain, [&](size_t begin, size_t end) {
-        state.Multiply(x_block, input, out_block, accumulate, static_cast<int64_t>(begin),
-                       static_cast<int64_t>(end));
+      ctx.pool.ForEach(static_cast<size_t>(tiles), kPrefillGrain, [&](size_t begin, size_t end) {
+        Multiply(x_block, input, out_block, accumulate, static_cast<int64_t>(begin), static_cast<int64_t>(end));
       });
     }
+  }
+}
+
+void Linear::State::ApplyBf16(Context& ctx, Matrix x, Matrix result, bool accumulate) const {
+  for (int64_t row = 0; row < x.rows; row += kernels::kBf16ColumnsMax) {
+    const int64_t count = std::min(kernels::kBf16ColumnsMax, x.rows - row);
+    const uint16_t* input = ConvertToBf16Tiles(ctx, x.Rows(row, count));
+    const Matrix out_block = result.Rows(row, count);
+    ctx.pool.ForEach(static_cast<size_t>(tiles), kBf16Grain, [&](size_t begin, size_t end) {
+      ForEachPart(out_block, accumulate, static_cast<int64_t>(begin), static_cast<int64_t>(end),
+                  [&](const Part& part, ProductArgs& args) {
+                    args.bf16 = input;
+                    part.kernels->multiply_bf16(args);
+                  });
+    });
+  }
+}
+
+bool Linear::has_prompt_path() const { return state_->HasPromptPath(); }
+
+void Linear::Apply(Context& ctx, Matrix x, Matrix out, int64_t prompt_begin, bool accumulate) const {
+  const State& state = *state_;
+  PT_CHECK(x.cols == state.in && out.cols == state.out && x.rows == out.rows, "shapes of a Linear");
+  const int64_t answers = state.HasPromptPath() ? std::min(prompt_begin, x.rows) : x.rows;
+  if (answers > 0) state.ApplyQuantized(ctx, x.Rows(0, answers), out.Rows(0, answers), accumulate);
+  if (answers < x.rows) {
+    const int64_t prompts = x.rows - answers;
+    state.ApplyBf16(ctx, x.Rows(answers, prompts), out.Rows(answers, prompts), accumulate);
   }
 }
 

@@ -3,7 +3,8 @@
 // A Linear may join several tensors that read the same input (q, k and v; gate and up): its outputs are their rows one
 // after the other, computed in one parallel region. Immutable after Pack; Apply is called from the engine's thread.
 // Every output element is summed in an order that does not depend on the number of tokens: a token's bits are the
-// same alone, in a batch and in a chunk of a prompt.
+// same alone, in a batch and in a chunk of a prompt. A prompt's rows may have other bits than an answer's, though: where
+// the CPU has a matrix unit, they take it (BF16), while an answer's rows read 8-bit activations at every level.
 #pragma once
 
 #include <cstddef>
@@ -49,8 +50,12 @@ class Linear final {
   std::span<const std::byte> packed() const;
   std::string layout() const;
 
-  // out[t, :] = W x[t, :] + b, or += where `accumulate`. x.cols == in(), out.cols == this->out().
-  void Apply(Context& ctx, Matrix x, Matrix out, bool accumulate = false) const;
+  // A prompt's rows have bits of their own.
+  bool has_prompt_path() const;
+
+  // out[t, :] = W x[t, :] + b, or += where `accumulate`. x.cols == in(), out.cols == this->out(). Rows from prompt_begin on
+  // are of prompts.
+  void Apply(Context& ctx, Matrix x, Matrix out, int64_t prompt_begin, bool accumulate = false) const;
 
  private:
   struct State;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -24,21 +25,28 @@ struct OwnedTensor {
   }
 };
 
+constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+
 class LinearTest : public testing::Test {
  protected:
   ThreadPool pool_{{.threads = 2, .pin = false}};
   kernels::KernelTable table_ = **kernels::ProcessTable();
   Context ctx_{pool_, table_};
 
-  // [rows, w.out()] of the product alone with guards checked by the caller's shape.
-  std::vector<float> Apply(const Linear& linear, std::vector<float>& x) {
+  // [rows, w.out()] of the product alone with guards checked by the caller's shape. The first rows are of answers.
+  std::vector<float> Apply(const Linear& linear, std::vector<float>& x, int64_t answers = kAll) {
     const int64_t rows = static_cast<int64_t>(x.size()) / linear.in();
     std::vector<float> out(static_cast<size_t>(rows * linear.out()));
     linear.Apply(ctx_, {x.data(), rows, linear.in(), linear.in()},
-                 {out.data(), rows, linear.out(), linear.out()});
+                 {out.data(), rows, linear.out(), linear.out()}, answers);
     return out;
   }
 };
+
+// Rows of answers (kAll) and of prompts (0).
+class LinearRowsTest : public LinearTest, public testing::WithParamInterface<int64_t> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, LinearRowsTest, testing::Values(kAll, 0),
+                         [](const auto& info) { return info.param == 0 ? "Prompts" : "Answers"; });
 
 TEST_F(LinearTest, JoinsSourcesOfDifferentTypes) {
   const OwnedTensor q("q", DType::kQ4_K, 100, 512, 1);
@@ -69,7 +77,7 @@ TEST_F(LinearTest, JoinsSourcesOfDifferentTypes) {
   }
 }
 
-TEST_F(LinearTest, IsCloseToTheReferenceTable) {
+TEST_P(LinearRowsTest, IsCloseToTheReferenceTable) {
   const kernels::KernelTable reference = kernels::ReferenceTable();
   Context reference_ctx{pool_, reference};
   for (size_t i = 0; i < kDTypeCount; ++i) {
@@ -78,9 +86,9 @@ TEST_F(LinearTest, IsCloseToTheReferenceTable) {
     const Result<Linear> linear = Linear::Pack(ctx_, {&source, 1});
     const Result<Linear> wanted_linear = Linear::Pack(reference_ctx, {&source, 1});
     std::vector<float> x = kernels::RandomActivations(5 * 512, 5);
-    const std::vector<float> found = Apply(*linear, x);
+    const std::vector<float> found = Apply(*linear, x, GetParam());
     std::vector<float> wanted(found.size());
-    wanted_linear->Apply(reference_ctx, {x.data(), 5, 512, 512}, {wanted.data(), 5, 48, 48});
+    wanted_linear->Apply(reference_ctx, {x.data(), 5, 512, 512}, {wanted.data(), 5, 48, 48}, kAll);
     double error = 0;
     double norm = 0;
     for (size_t j = 0; j < found.size(); ++j) {
@@ -92,38 +100,53 @@ TEST_F(LinearTest, IsCloseToTheReferenceTable) {
   }
 }
 
-TEST_F(LinearTest, ATokenHasTheSameBitsAloneInABatchAndInChunks) {
+TEST_P(LinearRowsTest, ATokenHasTheSameBitsAloneInABatchAndInChunks) {
   const OwnedTensor a("a", DType::kQ4_K, 70, 8192, 1);
   const OwnedTensor b("b", DType::kQ8_0, 10, 8192, 1);
   const Linear::Source sources[] = {{&a.view, nullptr}, {&b.view, nullptr}};
   const Result<Linear> linear = Linear::Pack(ctx_, sources);
   constexpr int64_t kTokens = 150;  // more than one block of columns
   std::vector<float> x = kernels::RandomActivations(kTokens * 8192, 5);
-  const std::vector<float> all = Apply(*linear, x);
+  const std::vector<float> all = Apply(*linear, x, GetParam());
   for (int64_t begin = 0, count = 1; begin < kTokens; begin += count, count = count % 37 + 3) {
     count = std::min(count, kTokens - begin);
     std::vector<float> part(x.begin() + begin * 8192, x.begin() + (begin + count) * 8192);
-    const std::vector<float> some = Apply(*linear, part);
+    const std::vector<float> some = Apply(*linear, part, GetParam());
     ASSERT_EQ(std::memcmp(some.data(), all.data() + begin * 80, some.size() * sizeof(float)), 0)
         << begin << " " << count;
   }
 }
 
-TEST_F(LinearTest, AccumulatesIntoAStridedOutput) {
+TEST_P(LinearRowsTest, AccumulatesIntoAStridedOutput) {
   const OwnedTensor w("w", DType::kQ4_1, 20, 64, 1);
   const Linear::Source source = {&w.view, nullptr};
   const Result<Linear> linear = Linear::Pack(ctx_, {&source, 1});
   std::vector<float> x = kernels::RandomActivations(3 * 64, 5);
-  const std::vector<float> plain = Apply(*linear, x);
+  const std::vector<float> plain = Apply(*linear, x, GetParam());
   std::vector<float> out(3 * 30, 1.0F);
   const Matrix all = {out.data(), 3, 30, 30};
-  linear->Apply(ctx_, {x.data(), 3, 64, 64}, all.Cols(5, 20), true);
+  linear->Apply(ctx_, {x.data(), 3, 64, 64}, all.Cols(5, 20), GetParam(), true);
   for (int64_t t = 0; t < 3; ++t) {
     for (int64_t i = 0; i < 30; ++i) {
       const bool inside = i >= 5 && i < 25;
       const float wanted = inside ? plain[static_cast<size_t>(t * 20 + i - 5)] + 1.0F : 1.0F;
       ASSERT_EQ(out[static_cast<size_t>(t * 30 + i)], wanted);
     }
+  }
+}
+
+TEST_F(LinearTest, RowsOfBothKindsHaveTheBitsOfTheirKind) {
+  const OwnedTensor w("w", DType::kQ6_K, 50, 512, 1);
+  const Linear::Source source = {&w.view, nullptr};
+  const Result<Linear> linear = Linear::Pack(ctx_, {&source, 1});
+  std::vector<float> x = kernels::RandomActivations(30 * 512, 5);
+  const std::vector<float> answers = Apply(*linear, x);
+  const std::vector<float> prompts = Apply(*linear, x, 0);
+  EXPECT_EQ(linear->has_prompt_path(), answers != prompts);
+  for (const int64_t begin : {1, 5, 29, 30}) {
+    std::vector<float> wanted(answers.begin(), answers.begin() + begin * 50);
+    wanted.insert(wanted.end(), prompts.begin() + begin * 50, prompts.end());
+    EXPECT_EQ(Apply(*linear, x, begin), wanted);
   }
 }
 

@@ -170,6 +170,7 @@ Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<models::Model> mod
                                    .batch_tokens_max = filled.batch_tokens_max,
                                    .prefill_chunk_max = filled.prefill_chunk_max,
                                    .prefix_cache = filled.prefix_cache,
+                                   .answers_apart = model->has_prompt_path(),
                                    .hash_seed = DrawSeed(),
                                    .sequences_limit = SequencesLimit(filled)};
   state->loop = std::make_unique<EngineLoop>(EngineLoop::Parts{.model = std::move(model),

@@ -37,6 +37,7 @@ void StepPlan::Clear() {
   output_rows.clear();
   shares.clear();
   sequences.clear();
+  prompt_begin = 0;
 }
 
 int32_t StepPlan::single_rows() const {
@@ -126,10 +127,7 @@ const StepPlan& Scheduler::Plan(int32_t prompt_tokens_max) {
   for (size_t i = 0; i < running_.size() && budget.prompt_tokens_left() > 0; ++i) {
     if (running_[i]->step_planned != step_) PlanRows(running_[i], budget);
   }
-  for (const PlannedRows& share : plan_.shares) {
-    plan_.sequences.push_back(
-        {share.row_begin, share.row_count, share.position_begin, share.sequence->blocks});
-  }
+  LayOutRows();
   return plan_;
 }
 
@@ -219,6 +217,9 @@ void Scheduler::PlanRows(Sequence* sequence, TokenBudget& budget) {
   }
   const int32_t behind = sequence->tokens_behind();
   int32_t count = budget.Offer(sequence->tokens_computed, behind);
+  // Rows of a prompt and, after a preemption, of its answer are of different kinds: one step has one kind of a sequence.
+  const int32_t prompt_left = sequence->prompt_tokens - sequence->tokens_computed;
+  if (prompt_left > 0) count = std::min(count, prompt_left);
   count = EnsureBlocks(sequence, CutToPromptRows(*sequence, count));
   if (count == 0) return;
   budget.Take(count, behind > 1);
@@ -232,28 +233,39 @@ int32_t Scheduler::CutToPromptRows(const Sequence& sequence, int32_t count) cons
 }
 
 void Scheduler::AddRows(Sequence* sequence, int32_t count) {
-  const auto row_begin = static_cast<int32_t>(plan_.tokens.size());
-  const int32_t position_begin = sequence->tokens_computed;
   const PromptRows prompt_rows = WantedPromptRows(*sequence, count);
-  const PlannedRows share = {.sequence = sequence,
-                             .row_begin = row_begin,
-                             .row_count = count,
-                             .position_begin = position_begin,
-                             .output_begin = static_cast<int32_t>(plan_.output_rows.size()),
-                             .prompt_outputs = prompt_rows.count,
-                             .prompt_position_begin = prompt_rows.begin,
-                             .samples = count == sequence->tokens_behind()};
-  for (int32_t i = 0; i < count; ++i) {
-    plan_.tokens.push_back(sequence->tokens[static_cast<size_t>(position_begin + i)]);
-    plan_.positions.push_back(position_begin + i);
-  }
-  for (int32_t i = 0; i < prompt_rows.count; ++i) {
-    plan_.output_rows.push_back(row_begin + prompt_rows.begin - position_begin + i);
-  }
-  if (share.samples) plan_.output_rows.push_back(row_begin + count - 1);
+  plan_.shares.push_back({.sequence = sequence,
+                          .row_count = count,
+                          .position_begin = sequence->tokens_computed,
+                          .prompt_outputs = prompt_rows.count,
+                          .prompt_position_begin = prompt_rows.begin,
+                          .samples = count == sequence->tokens_behind()});
   prompt_rows_left_ -= prompt_rows.count;
   sequence->step_planned = step_;
-  plan_.shares.push_back(share);
+}
+
+// Rows of answers come first.
+void Scheduler::LayOutRows() {
+  for (const bool answers : {true, false}) {
+    for (PlannedRows& share : plan_.shares) {
+      if ((share.position_begin >= share.sequence->prompt_tokens) == answers) LayOut(share);
+    }
+    if (answers) plan_.prompt_begin = static_cast<int64_t>(plan_.tokens.size());
+  }
+}
+
+void Scheduler::LayOut(PlannedRows& share) {
+  share.row_begin = static_cast<int32_t>(plan_.tokens.size());
+  share.output_begin = static_cast<int32_t>(plan_.output_rows.size());
+  for (int32_t i = 0; i < share.row_count; ++i) {
+    plan_.tokens.push_back(share.sequence->tokens[static_cast<size_t>(share.position_begin + i)]);
+    plan_.positions.push_back(share.position_begin + i);
+  }
+  for (int32_t i = 0; i < share.prompt_outputs; ++i) {
+    plan_.output_rows.push_back(share.row_begin + share.prompt_position_begin - share.position_begin + i);
+  }
+  if (share.samples) plan_.output_rows.push_back(share.row_begin + share.row_count - 1);
+  plan_.sequences.push_back({share.row_begin, share.row_count, share.position_begin, share.sequence->blocks});
 }
 
 // Makes the blocks of the next `count` positions writable; returns for how many it could.
@@ -315,11 +327,16 @@ PrefixCache::Key Scheduler::KeyOf(const Sequence& sequence, int32_t block_index)
 // wanted.
 bool Scheduler::MayReuseNextBlock(const Sequence& sequence) const {
   if (!options_.prefix_cache || sequence.tokens_computed % kBlockTokens != 0) return false;
-  int32_t reusable = sequence.tokens_wanted() - 1;
+  int32_t reusable = std::min(sequence.tokens_wanted() - 1, ShareableTokens(sequence));
   if (sequence.wants_prompt_rows && sequence.prompt_rows_done < sequence.prompt_tokens - 1) {
     reusable = std::min(reusable, sequence.prompt_rows_done);
   }
   return sequence.tokens_computed + kBlockTokens <= reusable;
+}
+
+// Leading tokens whose keys and values are the same bits in every sequence that begins with them.
+int32_t Scheduler::ShareableTokens(const Sequence& sequence) const {
+  return options_.answers_apart ? sequence.prompt_tokens : sequence.tokens_wanted();
 }
 
 void Scheduler::ExtendFromCache(Sequence* sequence) {
@@ -369,10 +386,11 @@ void Scheduler::Complete() {
 
 // Offers newly filled blocks to the prefix cache. Where it knows the same tokens in another block,
 // that one is used from now on: the bytes are the same, since a row's bits depend on its tokens
-// only.
+// and its kind only.
 void Scheduler::ShareFullBlocks(Sequence* sequence) {
   if (!options_.prefix_cache) return;
-  while (sequence->blocks_shared < sequence->tokens_computed / kBlockTokens) {
+  const int32_t tokens = std::min(sequence->tokens_computed, ShareableTokens(*sequence));
+  while (sequence->blocks_shared < tokens / kBlockTokens) {
     int32_t& block = sequence->blocks[static_cast<size_t>(sequence->blocks_shared)];
     const int32_t known = cache_.Insert(KeyOf(*sequence, sequence->blocks_shared), block);
     if (known != block) {

@@ -33,6 +33,9 @@ struct SchedulerOptions {
   int32_t prefill_chunk_max = 512;
   int32_t prompt_rows_max = 64;  // rows of prompt logits in one step, all sequences together
   bool prefix_cache = true;
+  // What a prompt has computed and what an answer has are not the same bits (Model::has_prompt_path): blocks with an
+  // answer's tokens are neither shared nor taken from others.
+  bool answers_apart = false;
   uint64_t hash_seed = 0;
   uint64_t hash_mask = ~uint64_t{0};
   // Optional further limit on running sequences, given the number that wait (batch_limit.h).
@@ -95,6 +98,9 @@ class Scheduler final {
   void PlanRows(Sequence* sequence, TokenBudget& budget);
   int32_t CutToPromptRows(const Sequence& sequence, int32_t count) const;
   void AddRows(Sequence* sequence, int32_t count);
+  void LayOutRows();
+  void LayOut(PlannedRows& share);
+  int32_t ShareableTokens(const Sequence& sequence) const;
   void Place(Sequence* sequence);
   int32_t EnsureBlocks(Sequence* sequence, int32_t count);
   int32_t TakeBlock(const Sequence& sequence);

@@ -33,6 +33,7 @@ struct StepPlan {
   std::vector<int32_t> positions;    // [rows]
   std::vector<int32_t> output_rows;  // [outputs], ascending
   std::vector<PlannedRows> shares;
+  int64_t prompt_begin = 0;          // rows before it are of answers, the others of prompts
   std::vector<ops::SequenceRows>
       sequences;  // the same, as the model wants it; block tables are borrowed
 
@@ -40,7 +41,7 @@ struct StepPlan {
   // Rows of sequences that get their next token; the others are of prompts.
   int32_t single_rows() const;
   void Clear();
-  ops::Batch batch() const { return {tokens, positions, sequences, output_rows}; }
+  ops::Batch batch() const { return {tokens, positions, sequences, output_rows, prompt_begin}; }
 };
 
 }  // namespace pingti::runtime

@@ -29,6 +29,7 @@ class SharedModel final : public models::Model {
   const models::ModelShape& shape() const override { return model_->shape(); }
   size_t weight_bytes_per_token() const override { return model_->weight_bytes_per_token(); }
   size_t weight_bytes() const override { return model_->weight_bytes(); }
+  bool has_prompt_path() const override { return model_->has_prompt_path(); }
   void Forward(const ops::Batch& batch, ops::KvCache& cache, float* logits) override {
     start_->wait();
     model_->Forward(batch, cache, logits);

@@ -48,6 +48,7 @@ class FakeModel final : public models::Model {
   const models::ModelShape& shape() const override { return shape_; }
   size_t weight_bytes_per_token() const override { return 1; }
   size_t weight_bytes() const override { return 1; }
+  bool has_prompt_path() const override { return false; }
 
   void Forward(const ops::Batch& batch, ops::KvCache& cache, float* logits) override {
     if (options_.on_forward) options_.on_forward(batch);
