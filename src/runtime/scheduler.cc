@@ -364,7 +364,7 @@ bool Scheduler::IsComputedByOther(const Sequence& sequence) const {
   for (const PlannedRows& share : plan_.shares) {
     const Sequence& other = *share.sequence;
     if (share.position_begin >= end || share.position_begin + share.row_count <= begin) continue;
-    if (other.tokens_wanted() < end) continue;
+    if (ShareableTokens(other) < end) continue;
     if (!std::equal(wanted, wanted + kBlockTokens, other.tokens.begin() + begin)) continue;
     const bool same_parent =
         begin == 0 ? other.cache_salt == sequence.cache_salt

@@ -23,6 +23,7 @@ using testing::NextToken;
 using testing::SaltDigest;
 
 constexpr int32_t kVocab = 5;  // few tokens: answers meet again and share blocks
+constexpr int32_t kAnswer = 100;  // added to a token that an answer's row computes, where that makes other bits
 
 struct SimulatedRequest {
   SequenceSpec spec;
@@ -111,13 +112,15 @@ class Simulation {
     return request;
   }
 
-  static std::vector<int32_t> RunAlone(const SimulatedRequest& request, int32_t choice) {
+  int32_t answer_mark() const { return setting_.options.answers_apart ? kAnswer : 0; }
+
+  std::vector<int32_t> RunAlone(const SimulatedRequest& request, int32_t choice) const {
     std::vector<int32_t> tokens = request.spec.tokens;
     uint64_t digest = SaltDigest(request.spec.cache_salt);
     for (const int32_t token : tokens) digest = ExtendDigest(digest, token);
     for (int32_t i = 0; i < request.answer_tokens; ++i) {
       tokens.push_back(NextToken(digest, choice, kVocab));
-      digest = ExtendDigest(digest, tokens.back());
+      digest = ExtendDigest(digest, tokens.back() + answer_mark());
     }
     return tokens;
   }
@@ -188,7 +191,9 @@ class Simulation {
       ASSERT_EQ(scheduler_.pool().references(block), 1) << "a written block has one user";
       ASSERT_FALSE(scheduler_.prefix_cache().Holds(block))
           << "a written block is not offered to others";
-      digest = ExtendDigest(digest, plan.tokens[row]);
+      const bool answer = static_cast<int64_t>(row) < plan.prompt_begin;
+      ASSERT_EQ(answer, position >= sequence.prompt_tokens);
+      digest = ExtendDigest(digest, plan.tokens[row] + (answer ? answer_mark() : 0));
       kv_.Cell(sequence.blocks, position) = digest;
     }
   }
@@ -197,7 +202,8 @@ class Simulation {
     const Sequence& sequence = *share.sequence;
     uint64_t digest = SaltDigest(sequence.cache_salt);
     for (int32_t p = 0; p < share.position_begin + share.row_count; ++p) {
-      digest = ExtendDigest(digest, sequence.tokens[static_cast<size_t>(p)]);
+      const int32_t mark = p >= sequence.prompt_tokens ? answer_mark() : 0;
+      digest = ExtendDigest(digest, sequence.tokens[static_cast<size_t>(p)] + mark);
       ASSERT_EQ(kv_.Cell(sequence.blocks, p), digest)
           << "position " << p << " holds something else at step " << step_;
     }
@@ -277,6 +283,7 @@ Setting RandomSetting(uint64_t seed) {
   options.prefill_chunk_max = pick({1, 7, 32, 64, 256});
   options.prompt_rows_max = pick({1, 5, 64});
   options.prefix_cache = pick({0, 1, 1, 1}) == 1;
+  options.answers_apart = pick({0, 1}) == 1;
   options.hash_mask = pick({0, 1, 1}) == 1 ? ~uint64_t{0} : pick({0, 3});
   setting.priorities = pick({0, 1}) == 1;
   return setting;

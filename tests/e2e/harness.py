@@ -21,6 +21,7 @@ import time
 SKIP_EXIT = 77
 # How much slower than a release build the tested one may be (sanitizers, portable kernels): more time, less load.
 SLOWDOWN = int(os.environ.get("PINGTI_TEST_SLOWDOWN", "1"))
+SANITIZED = "PINGTI_TEST_SANITIZED" in os.environ
 START_SECONDS = 60 * SLOWDOWN
 
 

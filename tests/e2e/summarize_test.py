@@ -61,6 +61,8 @@ def test_memory_does_not_grow_with_the_text():
 
             small, large = summarise(20_000), summarise(400_000)
             print(f"peak of 20 kB {small / 2**20:.1f} MiB, of 400 kB {large / 2**20:.1f} MiB")
+            if harness.SANITIZED:
+                return print("not judged: a sanitizer keeps what was freed")
             # The text itself is held a few times: as bytes, as JSON, as chunks; what is computed at once stays the same.
             assert large < 1.5 * small, "memory grows with the text"
 

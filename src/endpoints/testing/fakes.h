@@ -80,7 +80,16 @@ class FakeBackend final : public protocol::Backend {
     prompts.push_back(std::move(prompt));
     return Start(std::move(options), std::move(listener));
   }
-  void Cancel(const std::string& ticket) override { cancelled.push_back(ticket); }
+  void Cancel(const std::string& ticket) override {
+    cancelled.push_back(ticket);
+    const auto found = hanging_.find(ticket);
+    if (found == hanging_.end()) return;
+    const protocol::Listener listener = std::move(found->second);
+    hanging_.erase(found);
+    listener.executor->Post([sink = listener.sink] {
+      sink->OnFinished({.status = Cancelled("cancelled"), .usage = {}, .seed = 0, .prompt = {}});
+    });
+  }
   Result<protocol::TokenizeAnswer> Tokenize(const std::string& text, const protocol::TokenizeOptions& options) override {
     protocol::TokenizeAnswer answer{.tokens = {}, .token_texts = {}, .context_length = 100};
     for (const char c : text) {
@@ -107,7 +116,7 @@ class FakeBackend final : public protocol::Backend {
   int refuse_from = 0;             // the n-th start and later ones are refused, where refusal is not ok
   Status failure;                  // at the end
   Status ready;
-  bool hang = false;               // no events at all
+  bool hang = false;               // no events until Cancel
   protocol::ChatInput last_chat;
   std::vector<protocol::ChatInput> chats;
   std::vector<protocol::Prompt> prompts;
@@ -143,15 +152,16 @@ class FakeBackend final : public protocol::Backend {
     const auto index = static_cast<int>(options_seen.size());
     options_seen.push_back(options);
     if (!refusal.ok() && index >= refuse_from) return refusal;
+    const std::string ticket = "ticket-" + std::to_string(index);
     if (!hang) {
       listener.executor->Post([this, options, sink = listener.sink] { Tell(options, *sink); });
     } else {
-      hanging_.push_back(std::move(listener));
+      hanging_.emplace(ticket, std::move(listener));
     }
-    return "ticket-" + std::to_string(index);
+    return ticket;
   }
 
-  std::vector<protocol::Listener> hanging_;
+  std::map<std::string, protocol::Listener> hanging_;  // by ticket
 };
 
 }  // namespace pingti::endpoints::testing

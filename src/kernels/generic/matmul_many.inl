@@ -8,7 +8,7 @@
 inline constexpr int kBlockVectors = 2;
 inline constexpr int kBlockTiles = kBlockVectors * kLanes / kTileRows;  // 2, or 1 of two halves
 inline constexpr int kBlockRows = kBlockTiles * kTileRows;
-inline constexpr int kPieceChunks = 3;
+inline constexpr int kPieceChunks = 2;
 
 // A chunk of one tile, unpacked.
 struct alignas(64) UnpackedChunk {
