@@ -1,6 +1,6 @@
-// real_logits MODEL [f16|bf16|q8 [chunk]]: reads lists of token ids, one line each ("1 2 3"), and
-// writes for each the logits of all its positions as raw F32 [positions, vocab] to standard output.
-// PINGTI_ISA chooses the kernels
+// real_logits MODEL [f16|bf16|q8 [prompts|answers]]: reads lists of token ids, one line each ("1 2 3"),
+// and writes for each the logits of all its positions as raw F32 [positions, vocab] to standard
+// output, computed as a prompt's rows or as an answer's. PINGTI_ISA chooses the kernels
 // ("reference": the slow definition of correct). For accuracy.py.
 #include <cstdio>
 #include <cstdlib>
@@ -34,11 +34,12 @@ std::vector<int32_t> ParseTokens(const std::string& line) {
   return tokens;
 }
 
-void WriteLogits(models::Model& model, ops::KvType type, const std::vector<int32_t>& tokens,
-                 size_t chunk) {
-  models::testing::Runner runner(model, type);
-  for (size_t begin = 0; begin < tokens.size(); begin += chunk) {
-    const size_t end = std::min(begin + chunk, tokens.size());
+constexpr size_t kChunk = 256;
+
+void WriteLogits(models::Model& model, ops::KvType type, const std::vector<int32_t>& tokens, bool prompts) {
+  models::testing::Runner runner(model, type, prompts);
+  for (size_t begin = 0; begin < tokens.size(); begin += kChunk) {
+    const size_t end = std::min(begin + kChunk, tokens.size());
     const std::vector<int32_t> piece(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
                                      tokens.begin() + static_cast<std::ptrdiff_t>(end));
     for (const std::vector<float>& row : runner.Step({{0, piece}})) {
@@ -48,7 +49,7 @@ void WriteLogits(models::Model& model, ops::KvType type, const std::vector<int32
   std::fflush(stdout);
 }
 
-int Run(const std::string& path, const std::string& kv, size_t chunk) {
+int Run(const std::string& path, const std::string& kv, bool prompts) {
   Result<kernels::KernelTable> table = ChooseTable();
   if (!table.ok()) return Fail(table.status());
   const Result<ops::KvType> type = ops::ParseKvType(kv);
@@ -58,11 +59,11 @@ int Run(const std::string& path, const std::string& kv, size_t chunk) {
   ThreadPool pool({});
   ops::Context ctx = {.pool = pool, .kernels = *table};
   models::LoadOptions options;
-  options.rows_max = static_cast<int32_t>(chunk);
+  options.rows_max = static_cast<int32_t>(kChunk);
   const auto model = models::LoadModel(**file, ctx, options);
   if (!model.ok()) return Fail(model.status());
   for (std::string line; std::getline(std::cin, line);)
-    WriteLogits(**model, *type, ParseTokens(line), chunk);
+    WriteLogits(**model, *type, ParseTokens(line), prompts);
   return 0;
 }
 
@@ -70,11 +71,10 @@ int Run(const std::string& path, const std::string& kv, size_t chunk) {
 }  // namespace pingti
 
 int main(int argc, char** argv) {
-  constexpr size_t kChunk = 256;
   if (argc < 2) {
-    std::cerr << "usage: real_logits MODEL [KV-TYPE [CHUNK]]\n";
+    std::cerr << "usage: real_logits MODEL [KV-TYPE [prompts|answers]]\n";
     return 2;
   }
   return pingti::Run(argv[1], argc > 2 ? argv[2] : "f16",
-                     argc > 3 ? std::strtoul(argv[3], nullptr, 10) : kChunk);
+                     argc <= 3 || std::string_view(argv[3]) != "answers");
 }

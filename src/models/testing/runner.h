@@ -27,7 +27,8 @@ class Runner final {
   static constexpr int32_t kSequences = 4;
   static constexpr int32_t kBlocksPerSequence = 64;
 
-  Runner(Model& model, ops::KvType type) : model_(model) {
+  // Rows are of prompts or of answers (ops/batch.h).
+  Runner(Model& model, ops::KvType type, bool prompts = true) : model_(model), prompts_(prompts) {
     constexpr int32_t kBlocks = kSequences * kBlocksPerSequence;
     auto cache = ops::KvCache::Create(model.shape().kv, type, kBlocks);
     PT_CHECK(cache.ok(), cache.status().message().c_str());
@@ -59,7 +60,11 @@ class Runner final {
     const auto vocab = static_cast<size_t>(model_.shape().vocab_size);
     std::vector<float> flat(outputs.size() * vocab);
     model_.Forward(
-        {.tokens = tokens, .positions = positions, .sequences = sequences, .output_rows = outputs},
+        {.tokens = tokens,
+         .positions = positions,
+         .sequences = sequences,
+         .output_rows = outputs,
+         .prompt_begin = prompts_ ? 0 : static_cast<int64_t>(tokens.size())},
         *cache_, flat.data());
     Logits logits;
     for (size_t i = 0; i < outputs.size(); ++i) {
@@ -94,6 +99,7 @@ class Runner final {
 
  private:
   Model& model_;
+  bool prompts_ = true;
   std::unique_ptr<ops::KvCache> cache_;
   std::vector<int32_t> tables_[kSequences];
   int32_t lengths_[kSequences] = {};
