@@ -31,7 +31,7 @@ struct BenchRow {
   std::string unit;  // "tok/s", "ms", "x"
   std::vector<double> values;
   double limit = 0;        // in the same unit; 0: none is known
-  std::string limit_name;  // "memory", "int8"
+  std::string limit_name;  // "memory", "int8", "bf16"
 
   double Median() const;
   double Min() const;

@@ -150,7 +150,11 @@ class TokenLimits final {
     return limits_.memory_bytes_per_second /
            (static_cast<double>(engine_.weight_bytes_per_token()) + KvBytes(engine_, depth));
   }
-  double Prefill() const { return multiplies_ > 0 ? limits_.i8_ops / (2 * multiplies_) : 0; }
+  // By the unit that multiplies fastest: a matrix unit's BF16, else 8-bit products.
+  double Prefill() const {
+    return multiplies_ > 0 ? std::max(limits_.i8_ops, limits_.bf16_flops) / (2 * multiplies_) : 0;
+  }
+  const char* prefill_name() const { return limits_.bf16_flops > limits_.i8_ops ? "bf16" : "int8"; }
 
  private:
   const LocalEngine& engine_;
@@ -169,12 +173,12 @@ void Add(BenchReport& report, const std::string& name, const std::string& unit, 
 Status OneRound(LocalEngine& engine, const BenchOptions& options, const TokenLimits& limits,
                 uint64_t seed, BenchReport& report) {
   PT_ASSIGN(const Run pp512, RunOnce(engine, {Prompt(engine, kPromptShort, seed)}, 1));
-  Add(report, "prefill_512", "tok/s", kPromptShort / pp512.first_token, limits.Prefill(), "int8");
+  Add(report, "prefill_512", "tok/s", kPromptShort / pp512.first_token, limits.Prefill(), limits.prefill_name());
   Add(report, "first_token_512", "ms", pp512.first_token * 1000, 0, "");
   if (!options.quick) {
     PT_ASSIGN(const Run pp2048, RunOnce(engine, {Prompt(engine, kPromptLong, seed + 1)}, 1));
     Add(report, "prefill_2048", "tok/s", kPromptLong / pp2048.first_token, limits.Prefill(),
-        "int8");
+        limits.prefill_name());
   }
   PT_ASSIGN(const Run tg, RunOnce(engine, {Prompt(engine, 1, seed + 2)}, kDecodeTokens));
   Add(report, "decode_0", "tok/s", tg.decode_rate, limits.Decode(kDecodeTokens / 2), "memory");
