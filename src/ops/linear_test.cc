@@ -46,7 +46,7 @@ class LinearTest : public testing::Test {
 // Rows of answers (kAll) and of prompts (0).
 class LinearRowsTest : public LinearTest, public testing::WithParamInterface<int64_t> {};
 INSTANTIATE_TEST_SUITE_P(Kinds, LinearRowsTest, testing::Values(kAll, 0),
-                         [](const auto& info) { return info.param == 0 ? "Prompts" : "Answers"; });
+                         [](const auto& kind) { return kind.param == 0 ? "Prompts" : "Answers"; });
 
 TEST_F(LinearTest, JoinsSourcesOfDifferentTypes) {
   const OwnedTensor q("q", DType::kQ4_K, 100, 512, 1);
