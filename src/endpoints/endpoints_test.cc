@@ -152,6 +152,7 @@ TEST_F(EndpointsTest, TheClientsLeavingCancels) {
   EXPECT_GT(exchange->heartbeat_ms, 0);
   EXPECT_TRUE(backend_.cancelled.empty());
   exchange->Disconnect();
+  exchange->Pump();
   EXPECT_EQ(backend_.cancelled, (std::vector<std::string>{"ticket-0", "ticket-1"}));
   EXPECT_EQ(metrics_.cancelled_by_client.value(), 1);
 }
