@@ -35,6 +35,12 @@ inline constexpr int64_t kFewColumns = 4;
 // may hold anything.
 inline constexpr int64_t kBf16ColumnsMax = 512;
 inline constexpr int64_t kBf16TileColumns = 16;
+// Fewer columns than the most are faster where their inputs then stay in the L2 cache.
+inline constexpr int64_t kBf16CachedInputs = 512 * 1024;
+constexpr int64_t Bf16ColumnsAtOnce(int64_t cols) {
+  constexpr int64_t kFewest = kBf16ColumnsMax / 2;
+  return cols * kBf16ColumnsMax > kBf16CachedInputs && cols * kFewest <= kBf16CachedInputs ? kFewest : kBf16ColumnsMax;
+}
 inline constexpr int64_t kBf16TileValues = kBf16TileColumns * 32;
 
 // Activations of n columns (tokens), chunk-major so that a block of columns is contiguous in a chunk; 64-byte aligned.

@@ -279,8 +279,9 @@ void Linear::State::ApplyQuantized(Context& ctx, Matrix x, Matrix result, bool a
 }
 
 void Linear::State::ApplyBf16(Context& ctx, Matrix x, Matrix result, bool accumulate) const {
-  for (int64_t row = 0; row < x.rows; row += kernels::kBf16ColumnsMax) {
-    const int64_t count = std::min(kernels::kBf16ColumnsMax, x.rows - row);
+  const int64_t block = kernels::Bf16ColumnsAtOnce(in);
+  for (int64_t row = 0; row < x.rows; row += block) {
+    const int64_t count = std::min(block, x.rows - row);
     const uint16_t* input = ConvertToBf16Tiles(ctx, x.Rows(row, count));
     const Matrix out_block = result.Rows(row, count);
     ctx.pool.ForEach(static_cast<size_t>(tiles), kBf16Grain, [&](size_t begin, size_t end) {

@@ -1,8 +1,9 @@
 // Products of quantised weights as BF16 on AMX tiles: prompts.
 //
-// A block is kBlockTiles tiles of weights. A piece of it, kPieceSteps steps long, is unpacked to BF16 tiles that stay in the
-// L2 cache; then all columns pass over it, two groups of 16 columns against two weight tiles at a time: four tiles of
-// sums, each loaded tile used twice. The inputs of two groups stay in the L1 cache while the whole block passes them.
+// A block is some tiles of weights. A piece of it, kPieceSteps steps long, is unpacked to BF16 tiles; then all columns pass
+// over it, two groups of 16 columns against two weight tiles at a time: four tiles of sums, each loaded tile used twice.
+// Either all inputs stay in the L2 cache and a piece of two tiles in L1, or, with more inputs, a piece of eight tiles stays
+// in L2 and the inputs of two groups in L1 while the block passes them.
 #include <immintrin.h>
 
 #include <cstddef>
@@ -20,7 +21,7 @@ namespace {
 #include "kernels/generic/matmul_codes.inl"
 #include "kernels/generic/matmul_store.inl"
 
-inline constexpr int kBlockTiles = 8;   // of 16 outputs
+inline constexpr int kBlockTilesMax = 8;  // of 16 outputs
 inline constexpr int kPieceSteps = 16;  // of 32 inputs
 inline constexpr int kTileFloats = 16 * 16;
 inline constexpr int kTileStride = 64;  // bytes: a row of any tile
@@ -31,7 +32,7 @@ struct alignas(64) WeightStep {
   uint16_t pairs[kGroup / 2][2 * kTileRows];
 };
 // [tile / 2][step][tile % 2]
-using WeightPiece = WeightStep[kBlockTiles / 2][kPieceSteps][2];
+using WeightPiece = WeightStep[kBlockTilesMax / 2][kPieceSteps][2];
 
 // Eight tiles of 16 rows of 64 bytes: 0 to 3 are sums, 4 and 5 inputs, 6 and 7 weights (LDTILECFG, palette 1).
 struct alignas(64) TileConfig {
@@ -104,11 +105,11 @@ void UnpackTile(const uint8_t* tile, int64_t next, int64_t cols, int64_t begin, 
 }
 
 // sums [2 groups of columns][2 tiles of weights] (+)= inputs x weights over `steps` steps. A group of inputs follows the
-// other after `group_step` values, its sums after kBlockTiles tiles.
-template <int kGroups>
+// other after `group_step` values, its sums after `sums_step`. What the L1 cache does not hold anyway is loaded past it:
+// the inputs of small blocks, the weights of large ones.
+template <int kGroups, bool kSmall>
 PT_INLINE void MultiplyTiles(const uint16_t* x, int64_t group_step, const WeightStep (*weights)[2], int steps, bool first,
-                             float* sums) {
-  constexpr int kNextGroup = kBlockTiles * kTileFloats;
+                             float* sums, int64_t sums_step) {
   if (first) {
     _tile_zero(0);
     _tile_zero(1);
@@ -120,15 +121,22 @@ PT_INLINE void MultiplyTiles(const uint16_t* x, int64_t group_step, const Weight
     _tile_loadd(0, sums, kTileStride);
     _tile_loadd(1, sums + kTileFloats, kTileStride);
     if constexpr (kGroups == 2) {
-      _tile_loadd(2, sums + kNextGroup, kTileStride);
-      _tile_loadd(3, sums + kNextGroup + kTileFloats, kTileStride);
+      _tile_loadd(2, sums + sums_step, kTileStride);
+      _tile_loadd(3, sums + sums_step + kTileFloats, kTileStride);
     }
   }
   for (int step = 0; step < steps; ++step, x += kBf16TileValues) {
-    _tile_loadd(4, x, kTileStride);
-    if constexpr (kGroups == 2) _tile_loadd(5, x + group_step, kTileStride);
-    _tile_stream_loadd(6, &weights[step][0], kTileStride);
-    _tile_stream_loadd(7, &weights[step][1], kTileStride);
+    if constexpr (kSmall) {
+      _tile_stream_loadd(4, x, kTileStride);
+      if constexpr (kGroups == 2) _tile_stream_loadd(5, x + group_step, kTileStride);
+      _tile_loadd(6, &weights[step][0], kTileStride);
+      _tile_loadd(7, &weights[step][1], kTileStride);
+    } else {
+      _tile_loadd(4, x, kTileStride);
+      if constexpr (kGroups == 2) _tile_loadd(5, x + group_step, kTileStride);
+      _tile_stream_loadd(6, &weights[step][0], kTileStride);
+      _tile_stream_loadd(7, &weights[step][1], kTileStride);
+    }
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     if constexpr (kGroups == 2) {
@@ -139,25 +147,27 @@ PT_INLINE void MultiplyTiles(const uint16_t* x, int64_t group_step, const Weight
   _tile_stored(0, sums, kTileStride);
   _tile_stored(1, sums + kTileFloats, kTileStride);
   if constexpr (kGroups == 2) {
-    _tile_stored(2, sums + kNextGroup, kTileStride);
-    _tile_stored(3, sums + kNextGroup + kTileFloats, kTileStride);
+    _tile_stored(2, sums + sums_step, kTileStride);
+    _tile_stored(3, sums + sums_step + kTileFloats, kTileStride);
   }
 }
 
-// All columns times steps [begin, begin + steps) of a block. sums [groups of columns][kBlockTiles] of 16 x 16.
-void MultiplyPiece(const ProductArgs& args, const WeightPiece& weights, int pairs, int64_t begin, int steps,
+// All columns times steps [begin, begin + steps) of a block of `block` tiles. sums [groups of columns][block] of 16 x 16.
+template <bool kSmall>
+void MultiplyPiece(const ProductArgs& args, const WeightPiece& weights, int block, int64_t begin, int steps,
                    float* sums) noexcept {
   const int64_t groups = (args.columns + kBf16TileColumns - 1) / kBf16TileColumns;
   const int64_t group_step = args.cols / kGroup * kBf16TileValues;
+  const int64_t sums_step = int64_t{block} * kTileFloats;
   const uint16_t* x = args.bf16 + begin * kBf16TileValues;
   MemoryBarrier();
-  for (int64_t group = 0; group < groups; group += 2, x += 2 * group_step) {
-    float* out = sums + group * kBlockTiles * kTileFloats;
-    for (int pair = 0; pair < pairs; ++pair, out += 2 * kTileFloats) {
+  for (int64_t group = 0; group < groups; group += 2, x += 2 * group_step, sums += 2 * sums_step) {
+    for (int pair = 0; pair < block / 2; ++pair) {
+      float* out = sums + 2 * pair * kTileFloats;
       if (group + 1 < groups) {
-        MultiplyTiles<2>(x, group_step, weights[pair], steps, begin == 0, out);
+        MultiplyTiles<2, kSmall>(x, group_step, weights[pair], steps, begin == 0, out, sums_step);
       } else {
-        MultiplyTiles<1>(x, group_step, weights[pair], steps, begin == 0, out);
+        MultiplyTiles<1, kSmall>(x, group_step, weights[pair], steps, begin == 0, out, sums_step);
       }
     }
   }
@@ -167,29 +177,37 @@ void MultiplyPiece(const ProductArgs& args, const WeightPiece& weights, int pair
 using UnpackFunction = void (*)(const uint8_t* tile, int64_t next, int64_t cols, int64_t begin, int64_t end,
                                 WeightStep* out) noexcept;
 
+// The sums of tiles [first, first + count) go to the outputs.
+void StoreBlock(const ProductArgs& args, int64_t first, int count, int block, const float* sums) noexcept {
+  const float* ahead = args.out + first * kTileRows + kColumnsAhead * args.out_stride;
+  for (int64_t c = 0; c < args.columns; ++c, ahead += args.out_stride) {
+    for (int t = 0; t < count && c + kColumnsAhead < args.columns; ++t) PrefetchToWrite(ahead + t * kTileRows);
+    const float* column = sums + c / kBf16TileColumns * block * kTileFloats + c % kBf16TileColumns * kTileRows;
+    for (int t = 0; t < count; ++t) StoreSums(args, (first + t) * kTileRows, c, column + t * kTileFloats);
+  }
+}
+
 void MultiplyBlocks(const ProductArgs& args, UnpackFunction unpack, int64_t tile_bytes, int64_t piece_bytes) noexcept {
-  alignas(64) float sums[kBf16ColumnsMax / kBf16TileColumns * kBlockTiles * kTileFloats];  // 256 KiB
-  WeightPiece weights;                                                                    // 128 KiB
+  alignas(64) float sums[kBf16ColumnsMax / kBf16TileColumns * kBlockTilesMax * kTileFloats];  // 256 KiB
+  WeightPiece weights;                                                                        // 128 KiB
   const int64_t tiles = (args.rows + kTileRows - 1) / kTileRows;
   const int64_t steps = args.cols / kGroup;
-  for (int64_t first = 0; first < tiles; first += kBlockTiles) {
-    const int count = static_cast<int>(tiles - first < kBlockTiles ? tiles - first : kBlockTiles);
-    const int pairs = (count + 1) / 2;
+  const bool small = args.columns * args.cols <= kBf16CachedInputs;
+  const int most = small ? 2 : kBlockTilesMax;
+  for (int64_t first = 0; first < tiles; first += most) {
+    const int count = static_cast<int>(tiles - first < most ? tiles - first : most);
+    const int block = (count + 1) / 2 * 2;
     for (int64_t begin = 0; begin < steps; begin += kPieceSteps) {
       const int64_t end = begin + kPieceSteps < steps ? begin + kPieceSteps : steps;
-      for (int t = 0; t < 2 * pairs; ++t) {
+      for (int t = 0; t < block; ++t) {
         const int64_t tile = first + (t < count ? t : count - 1);  // an odd one stands in for the missing one
         const int64_t next = t + 1 < count ? tile_bytes : piece_bytes - (count - 1) * tile_bytes;
         unpack(args.tiles + tile * tile_bytes, next, args.cols, begin, end, &weights[t / 2][0][t % 2]);
       }
-      MultiplyPiece(args, weights, pairs, begin, static_cast<int>(end - begin), sums);
+      const auto multiply = small ? MultiplyPiece<true> : MultiplyPiece<false>;
+      multiply(args, weights, block, begin, static_cast<int>(end - begin), sums);
     }
-    const float* ahead = args.out + first * kTileRows + kColumnsAhead * args.out_stride;
-    for (int64_t c = 0; c < args.columns; ++c, ahead += args.out_stride) {
-      for (int t = 0; t < count && c + kColumnsAhead < args.columns; ++t) PrefetchToWrite(ahead + t * kTileRows);
-      const float* column = sums + c / kBf16TileColumns * kBlockTiles * kTileFloats + c % kBf16TileColumns * kTileRows;
-      for (int t = 0; t < count; ++t) StoreSums(args, (first + t) * kTileRows, c, column + t * kTileFloats);
-    }
+    StoreBlock(args, first, count, block, sums);
   }
 }
 
