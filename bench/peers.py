@@ -50,11 +50,14 @@ def find_pythons(options):
     pythons, absent = {}, {}
     for peer in PEERS:
         for python in options.python:
-            if subprocess.run([python, "-c", f"import {peer.imports}"], capture_output=True).returncode == 0:
+            done = subprocess.run([python, "-c", f"import {peer.imports}"], capture_output=True, text=True)
+            if done.returncode == 0:
                 pythons[peer] = python
                 break
-        else:
-            absent[peer.name] = f"not installed (pip install {peer.package})"
+            why = (done.stderr.strip().splitlines() or [f"import ended with status {done.returncode}"])[-1]
+            absent[peer.name] = f"not installed, {why} (pip install {peer.package})"
+        if peer in pythons:
+            absent.pop(peer.name, None)
     return pythons, absent
 
 
