@@ -8,6 +8,7 @@
 inline constexpr int kBlockVectors = 2;
 inline constexpr int kBlockTiles = kBlockVectors * kLanes / kTileRows;  // 2, or 1 of two halves
 inline constexpr int kBlockRows = kBlockTiles * kTileRows;
+// With what is fetched meanwhile, three chunks of two tiles would not stay in 48 KiB.
 inline constexpr int kPieceChunks = 2;
 
 // A chunk of one tile, unpacked.
