@@ -2,8 +2,8 @@
 //
 // A block is two vectors of rows. A piece of it, up to kPieceChunks chunks long, is unpacked to bytes and F32 scales in
 // the L1 cache; then passes of up to kPassColumns columns run over it, with both vectors at once where the level has
-// registers for that: each input is then read once for both. The next piece's packed bytes are fetched during the first
-// pass, and a pass's outputs before the last piece's sums are there.
+// registers for that: each input is then read once for both. The next piece's packed bytes are fetched a share a pass (all
+// at once, inputs and sums wait behind them), and a pass's outputs before the last piece's sums are there.
 
 inline constexpr int kBlockVectors = 2;
 inline constexpr int kBlockTiles = kBlockVectors * kLanes / kTileRows;  // 2, or 1 of two halves
@@ -168,13 +168,16 @@ void RunPasses(const ProductArgs& args, const ManyType& type, const Piece& piece
   const auto columns = static_cast<int>(args.columns);
   const int passes = (columns + type.columns_per_pass - 1) / type.columns_per_pass;
   const int64_t end = piece.end * kChunk < args.cols ? piece.end * kChunk : args.cols;
-  for (int p = 0; p < passes; ++p) {
-    const int first = columns * p / passes;
-    const int last = columns * (p + 1) / passes;
+  const auto groups = static_cast<size_t>(piece.end - piece.begin) * kGroupsPerChunk;
+  int first = 0;
+  int first_line = 0;
+  for (int p = 1; p <= passes; ++p) {
+    const int last = columns * p / passes;
+    const int last_line = type.next_lines * p / passes;
     Pass pass = {.weights = unpacked, .cols = end - piece.begin * kChunk, .first_piece = piece.begin == 0,
                  .x = ColumnsAt(args, piece.begin, first, type.terms_per_chunk), .columns = columns,
-                 .sums = sums + first * kBlockRows, .next = {}, .next_lines = p == 0 ? type.next_lines : 0};
-    for (int t = 0; t < kBlockTiles; ++t) pass.next[t] = piece.next[t];
+                 .sums = sums + first * kBlockRows, .next = {}, .next_lines = last_line - first_line};
+    for (int t = 0; t < kBlockTiles; ++t) pass.next[t] = piece.next[t] + 64 * groups * static_cast<size_t>(first_line);
     float* out = args.out + first * args.out_stride + piece.row0;
     for (int c = first; piece.last && c < last; ++c, out += args.out_stride) {
       for (int t = 0; t < piece.tile_count; ++t) Prefetch(out + t * kTileRows);
@@ -185,6 +188,8 @@ void RunPasses(const ProductArgs& args, const ManyType& type, const Piece& piece
         StoreSums(args, piece.row0 + t * kTileRows, c, sums + c * kBlockRows + t * kTileRows);
       }
     }
+    first = last;
+    first_line = last_line;
   }
 }
 
