@@ -1,8 +1,9 @@
 // What each level's files export: functions that put the kernels of that level into a table, over what the levels
 // before it have put there. isa/<level>/vector.cc defines FillVector, probe.cc FillProbe, matmul.cc FillMatMul (floats
 // and the quantisation of activations), matmul_few.cc and matmul_many.cc the products of quantised weights with few and
-// many columns (apart, so that touching one compiles little), a level with a matrix unit matmul_bf16.cc, and these files export nothing else: all the rest of them is in anonymous namespaces, because the linker would otherwise
-// keep one copy of an inline function for all levels, maybe the one that this CPU cannot run.
+// many columns (apart, so that touching one compiles little); a level with a matrix unit has matmul_bf16.cc. These files
+// export nothing else: all the rest of them is in anonymous namespaces, because the linker would otherwise keep one copy
+// of an inline function for all levels, maybe the one that this CPU cannot run.
 #pragma once
 
 #include "kernels/matmul.h"

@@ -68,6 +68,17 @@ TEST(StepPace, SlowMachinesReadABlockAtLeast) {
   EXPECT_EQ(Learned(kLargeModel, 1.5, 4).PromptTokensMax(4), StepPace::kTokensMin);
 }
 
+TEST(StepPace, TheFixedPartIsLearnedAndNotRepeatedForLittle) {
+  constexpr double kFixed = 0.3;
+  constexpr double kToken = 0.002;
+  StepPace pace({.tokens_max = 2048, .stretch = 1});
+  for (const int32_t tokens : {32, 64, 128, 64, 32, 128}) {
+    pace.Note({.prompt_rows = tokens, .seconds = kFixed + tokens * kToken});
+  }
+  const int32_t prompts = pace.PromptTokensMax(1);
+  EXPECT_NEAR(kFixed / (kFixed + prompts * kToken), StepPace::kFixedShareMax, 0.02);
+}
+
 TEST(StepPace, AloneAStepMayTakeASecond) {
   EXPECT_EQ(Learned(kSmallModel, 3, 4).PromptTokensMax(0), 2048);
   const int32_t prompts = Learned(kLargeModel, 3, 4).PromptTokensMax(0);

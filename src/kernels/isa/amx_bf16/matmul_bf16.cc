@@ -20,11 +20,11 @@ namespace {
 #include "kernels/isa/avx512/matmul_vec.inl"
 #include "kernels/generic/matmul_codes.inl"
 #include "kernels/generic/matmul_store.inl"
+#include "kernels/isa/amx_bf16/tiles.inl"
 
 inline constexpr int kBlockTilesMax = 8;  // of 16 outputs
 inline constexpr int kPieceSteps = 16;  // of 32 inputs
 inline constexpr int kTileFloats = 16 * 16;
-inline constexpr int kTileStride = 64;  // bytes: a row of any tile
 inline constexpr int kColumnsAhead = 4;  // of outputs, whose lines are fetched before they are written
 
 // A step of one tile of weights as the matrix unit multiplies it: row p holds inputs 2p and 2p + 1 of each output.
@@ -33,18 +33,6 @@ struct alignas(64) WeightStep {
 };
 // [tile / 2][step][tile % 2]
 using WeightPiece = WeightStep[kBlockTilesMax / 2][kPieceSteps][2];
-
-// Eight tiles of 16 rows of 64 bytes: 0 to 3 are sums, 4 and 5 inputs, 6 and 7 weights (LDTILECFG, palette 1).
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-// GCC does not know that tile instructions read and write memory.
-PT_INLINE void MemoryBarrier() { asm volatile("" ::: "memory"); }
 
 PT_INLINE void PrefetchToWrite(const void* p) { __builtin_prefetch(p, 1); }
 
@@ -104,6 +92,7 @@ void UnpackTile(const uint8_t* tile, int64_t next, int64_t cols, int64_t begin, 
   }
 }
 
+// Tiles 0 to 3 are sums, 4 and 5 inputs, 6 and 7 weights.
 // sums [2 groups of columns][2 tiles of weights] (+)= inputs x weights over `steps` steps. A group of inputs follows the
 // other after `group_step` values, its sums after `sums_step`. What the L1 cache does not hold anyway is loaded past it:
 // the inputs of small blocks, the weights of large ones.
